@@ -1,0 +1,234 @@
+"""An analysis is an uploaded image, the job that examines it, and the result."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from ml_models import taxonomy
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Being examined")
+    DONE = "done", _("Examined")
+    FAILED = "failed", _("Not examined")
+    REJECTED = "rejected", _("Image not readable")
+
+
+WAITING = (Status.QUEUED, Status.RUNNING)
+FINISHED = (Status.DONE, Status.FAILED, Status.REJECTED)
+# Such an analysis gives no result, so the same image may be sent again.
+WITHOUT_RESULT = (Status.FAILED, Status.REJECTED)
+
+# From each status: where it may go.
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.RUNNING}),
+    Status.RUNNING: frozenset({Status.QUEUED, Status.DONE, Status.FAILED, Status.REJECTED}),
+    Status.DONE: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.REJECTED: frozenset(),
+}
+
+
+UNKNOWN_SITE = "unknown"
+
+
+class ImageType(models.TextChoices):
+    DERMATOSCOPIC = taxonomy.ImageType.DERMATOSCOPIC.value, _("Dermatoscope")
+    PHONE = taxonomy.ImageType.PHONE.value, _("Phone camera")
+
+
+class Problem(models.TextChoices):
+    """Why there is no result; the sentence for the person is in `wording.job_problem`."""
+
+    NONE = "", ""
+    UNDECODABLE = "undecodable", _("The stored image could not be read")
+    GAVE_UP = "gave_up", _("The examination did not finish in several attempts")
+
+
+class AnalysisQuerySet(models.QuerySet["Analysis"]):
+    def visible_to(self, user: Any) -> "AnalysisQuerySet":
+        """The one rule of who may see an analysis: a patient sees their own."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(patient=user)
+
+    def waiting(self) -> "AnalysisQuerySet":
+        return self.filter(status__in=WAITING)
+
+    def due(self) -> "AnalysisQuerySet":
+        """Queued, and not held back after an attempt that failed."""
+        return self.filter(status=Status.QUEUED, not_before__lte=timezone.now())
+
+    def abandoned(self) -> "AnalysisQuerySet":
+        """Claimed by a worker that has stopped renewing its lease."""
+        return self.filter(status=Status.RUNNING, lease_expires_at__lt=timezone.now())
+
+
+def image_path(instance: "Analysis", filename: str) -> str:
+    """An unguessable name that says nothing about the person."""
+    return f"images/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.png"
+
+
+def thumbnail_path(instance: "Analysis", filename: str) -> str:
+    return f"thumbnails/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.jpg"
+
+
+class Analysis(models.Model):
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    patient = models.ForeignKey(User, on_delete=models.PROTECT, related_name="analyses")
+
+    # The image: what was received is decoded once and stored again without any metadata.
+    image = models.FileField(upload_to=image_path)
+    thumbnail = models.FileField(upload_to=thumbnail_path)
+    sha256 = models.CharField(max_length=64)  # of the bytes received
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    image_type = models.CharField(max_length=20, choices=ImageType, default=ImageType.DERMATOSCOPIC)
+    body_site = models.CharField(max_length=20, default=UNKNOWN_SITE)
+
+    # The job.
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    rung_at = models.DateTimeField(default=timezone.now)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=20, choices=Problem, default=Problem.NONE, blank=True)
+    log = models.TextField(blank=True)  # for operators, never shown to a patient
+
+    # The result.
+    release = models.CharField(max_length=100, blank=True)
+    top = models.CharField(max_length=10, blank=True)
+    probabilities = models.JSONField(null=True, blank=True)  # by class code, calibrated, sum 1
+    urgency = models.CharField(max_length=20, blank=True)
+    reasons = models.JSONField(default=list, blank=True)  # codes of taxonomy.Reason
+
+    objects: ClassVar[models.Manager["Analysis"]] = AnalysisQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("analysis")
+        verbose_name_plural = _("analyses")
+        ordering = ("-created_at", "-id")
+        indexes = [
+            models.Index(fields=("patient", "-created_at"), name="analysis_history"),
+            models.Index(fields=("status", "not_before"), name="analysis_jobs"),
+        ]
+        constraints = [
+            # A patient has one analysis of the same bytes, unless the earlier one gave no result.
+            models.UniqueConstraint(
+                fields=("patient", "sha256"),
+                condition=~Q(status__in=WITHOUT_RESULT),
+                name="analysis_image_once",
+            ),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="analysis_status_known"),
+            # Exactly the running ones are leased.
+            models.CheckConstraint(
+                condition=Q(status=Status.RUNNING, lease_token__isnull=False, lease_expires_at__isnull=False)
+                | (~Q(status=Status.RUNNING) & Q(lease_token=None, lease_expires_at=None)),
+                name="analysis_running_is_leased",
+            ),
+            # Exactly the finished ones have a time of finishing.
+            models.CheckConstraint(
+                condition=Q(status__in=FINISHED, finished_at__isnull=False)
+                | (Q(status__in=WAITING) & Q(finished_at=None)),
+                name="analysis_finished_has_time",
+            ),
+            # A result is whole, and only what is done has one.
+            models.CheckConstraint(
+                condition=(
+                    Q(status=Status.DONE, probabilities__isnull=False, urgency__in=list(taxonomy.Urgency))
+                    & Q(top__in=taxonomy.CODES)
+                    & ~Q(release="")
+                )
+                | (~Q(status=Status.DONE) & Q(probabilities__isnull=True, urgency="", top="")),
+                name="analysis_done_has_result",
+            ),
+            # Who has no result is told why.
+            models.CheckConstraint(
+                condition=(Q(status__in=WITHOUT_RESULT) & ~Q(problem=""))
+                | (~Q(status__in=WITHOUT_RESULT) & Q(problem="")),
+                name="analysis_problem_said",
+            ),
+            models.CheckConstraint(condition=Q(image_type__in=ImageType.values), name="analysis_type_known"),
+            models.CheckConstraint(
+                condition=Q(body_site__in=taxonomy.LOCALIZATIONS), name="analysis_site_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    def get_absolute_url(self) -> str:
+        return reverse("diagnosis:detail", args=[self.public_id])
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in WAITING
+
+    @property
+    def is_done(self) -> bool:
+        return self.status == Status.DONE
+
+    @property
+    def withholds_probabilities(self) -> bool:
+        """Whether figures would mislead: the network has never seen images of this kind."""
+        return self.is_done and taxonomy.Reason.PHONE_PHOTO in self.reasons
+
+    def move(self, to: Status, *, note: str = "", **changes: Any) -> bool:
+        """Go to status `to` if this analysis still is where it was when it was read; False if it is not.
+
+        While running, only the holder of the lease that was read may move it. Writes the event row.
+        """
+        source = Status(self.status)
+        if to not in TRANSITIONS[source]:
+            raise ValueError(f"An analysis never goes from {source} to {to}.")
+        if source == Status.RUNNING:
+            changes |= {"lease_token": None, "lease_expires_at": None}
+        if to in FINISHED:
+            changes["finished_at"] = timezone.now()
+        with transaction.atomic():
+            unchanged = Analysis.objects.filter(pk=self.pk, status=source, lease_token=self.lease_token)
+            if not unchanged.update(status=to, **changes):
+                return False
+            AnalysisEvent.objects.create(analysis=self, from_status=source, to_status=to, note=note)
+        for field, value in {"status": to, **changes}.items():
+            setattr(self, field, value)
+        return True
+
+
+class AnalysisEvent(models.Model):
+    """One step of an analysis. Rows are only ever added."""
+
+    analysis = models.ForeignKey(Analysis, on_delete=models.PROTECT, related_name="events")
+    from_status = models.CharField(max_length=10, blank=True)
+    to_status = models.CharField(max_length=10, choices=Status)
+    at = models.DateTimeField(default=timezone.now)
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"
+
+
+class WorkerHeartbeat(models.Model):
+    """The latest sign of life of one inference process, and whether it is fit to take jobs."""
+
+    worker = models.CharField(max_length=200, unique=True)  # host and process id
+    release = models.CharField(max_length=100, blank=True)
+    refusal = models.CharField(max_length=300, blank=True)  # why it takes no jobs
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.worker

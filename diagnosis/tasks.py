@@ -1,0 +1,57 @@
+"""The two tasks of an analysis. A task takes a primary key, claims first and is safe to run twice."""
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+
+from dermaplatform.celery import default_task, inference_task
+from diagnosis import jobs
+from diagnosis.models import Analysis
+from diagnosis.worker import InferenceWorker, NotReadyError, ready_worker
+from ml_models import imaging
+from ml_models.taxonomy import ImageType
+
+log = structlog.get_logger(__name__)
+
+# After these another attempt can help. Anything else ends the claim like a crash: when the lease runs out.
+TRANSIENT = (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded)
+
+
+@inference_task()
+def analyse(analysis_id: int) -> None:
+    """Examine one image, if it is still waiting."""
+    try:
+        worker = ready_worker()
+    except NotReadyError:
+        return  # the row stays queued and is rung again, for a worker that is fit
+    analysis = jobs.claim(analysis_id)
+    if analysis is None:
+        return
+    try:
+        with worker.holding(analysis):
+            _examine(worker, analysis)
+    except TRANSIENT as error:
+        log.warning("analysis_interrupted", analysis=analysis.pk, error=type(error).__name__)
+        jobs.give_back(analysis, error=f"{type(error).__name__}: {error}")
+
+
+def _examine(worker: InferenceWorker, analysis: Analysis) -> None:
+    with analysis.image.open("rb") as file:
+        data = file.read()
+    try:
+        image = imaging.canonicalise(data)
+    except imaging.ImageError as error:
+        jobs.reject(analysis, error=str(error))
+        return
+    if worker.engine is None:
+        raise NotReadyError(worker.refusal)
+    [assessment] = worker.engine.assess([image], [ImageType(analysis.image_type)])
+    jobs.complete(analysis, assessment)
+
+
+@default_task()
+def sweep_analyses() -> None:
+    """Take back what was abandoned and ring again for what waits too long."""
+    jobs.take_back_abandoned()
+    jobs.ring_overdue(analyse)
+    jobs.forget_old_workers()
