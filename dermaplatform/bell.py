@@ -22,7 +22,7 @@ _BROKER_ERRORS = (OperationalError, KombuError, RedisError, OSError)
 
 @cache
 def _connection() -> Connection:
-    options = {"max_retries": 0, "interval_start": 0, "interval_max": 0}
+    options: dict[str, float] = {"max_retries": 0, "interval_start": 0, "interval_max": 0}
     if settings.REDIS_URL:
         options |= {"socket_connect_timeout": _TIMEOUT, "socket_timeout": _TIMEOUT}
     return current_app.connection_for_write(connect_timeout=_TIMEOUT, transport_options=options)

@@ -22,18 +22,27 @@ app.autodiscover_tasks()
 
 _SURVIVES_A_KILLED_WORKER = {"acks_late": True, "reject_on_worker_lost": True}
 
+
+def route(
+    name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any
+) -> dict[str, str] | None:
+    """Celery's router: a task goes to the queue of its workload."""
+    workload = getattr(task or app.tasks.get(name), "workload", None)
+    return {"queue": workload} if workload else None
+
+
 Decorator = Callable[[Callable[..., None]], Any]
 
 
 def inference_task(**options: Any) -> Decorator:
     """A task that runs the network: one image, in the worker that has TensorFlow loaded."""
     limits = {"soft_time_limit": 30, "time_limit": 45}
-    decorator: Decorator = shared_task(queue="inference", **_SURVIVES_A_KILLED_WORKER, **limits, **options)
+    decorator: Decorator = shared_task(workload="inference", **_SURVIVES_A_KILLED_WORKER, **limits, **options)
     return decorator
 
 
 def default_task(**options: Any) -> Decorator:
     """A short task of the house: sweeps, mail."""
     limits = {"soft_time_limit": 60, "time_limit": 90}
-    decorator: Decorator = shared_task(queue="default", **_SURVIVES_A_KILLED_WORKER, **limits, **options)
+    decorator: Decorator = shared_task(workload="default", **_SURVIVES_A_KILLED_WORKER, **limits, **options)
     return decorator

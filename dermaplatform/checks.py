@@ -11,9 +11,8 @@ from ml_models.runtime import ReleaseError, default_release, read_card, release_
 
 @register()
 def release_is_readable(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
-    name = settings.DERMA_RELEASE or default_release()
     try:
-        read_card(release_path(name))
+        read_card(release_path(settings.DERMA_RELEASE or default_release()))
     except ReleaseError as error:
         return [
             Error(str(error), hint="Set DERMA_RELEASE to a folder in ml_models/releases.", id="derma.E001")

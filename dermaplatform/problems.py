@@ -58,7 +58,7 @@ def _flatten(detail: Any, field: str = "") -> list[dict[str, str]]:
     if isinstance(detail, list):
         return [row for value in detail for row in _flatten(value, field)]
     code = detail.code if isinstance(detail, exceptions.ErrorDetail) else "invalid"
-    return [{"field": "" if field == "non_field_errors" else field, "code": code, "detail": str(detail)}]
+    return [{"field": "" if field == "non_field_errors" else field, "code": str(code), "detail": str(detail)}]
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -161,7 +161,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Derma <no-reply@loca
 
 REDIS_URL = env.str("REDIS_URL", default="")
 DERMA_BROKER_DIR = STATE_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or "derma-files://"
+CELERY_BROKER_URL = REDIS_URL or "derma-files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {
         # Longer than any hard limit, or a long job would be handed out a second time.
@@ -181,6 +181,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = ["dermaplatform.celery.route"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -194,7 +195,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-analyses": {
         "task": "diagnosis.tasks.sweep_analyses",
         "schedule": 10.0,
-        "options": {"queue": "default", "expires": 10},
+        "options": {"expires": 10},
     },
 }
 
@@ -212,7 +213,7 @@ DERMA_URGENT_WEEKS = env.int("DERMA_URGENT_WEEKS", default=2)
 # --- The web --------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["dermaplatform.api.SessionTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["dermaplatform.authentication.SessionTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

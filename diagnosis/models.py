@@ -1,7 +1,7 @@
 """An analysis is an uploaded image, the job that examines it, and the result."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Q
@@ -113,7 +113,7 @@ class Analysis(models.Model):
     urgency = models.CharField(max_length=20, blank=True)
     reasons = models.JSONField(default=list, blank=True)  # codes of taxonomy.Reason
 
-    objects: ClassVar[models.Manager["Analysis"]] = AnalysisQuerySet.as_manager()  # type: ignore[assignment]
+    objects = AnalysisQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("analysis")

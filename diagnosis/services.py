@@ -31,7 +31,7 @@ class Submission:
 def submit_analysis(
     *,
     patient: User,
-    upload: UploadedFile,
+    upload: "UploadedFile[bytes]",
     image_type: str = ImageType.DERMATOSCOPIC,
     body_site: str = UNKNOWN_SITE,
 ) -> Submission:

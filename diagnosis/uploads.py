@@ -46,7 +46,7 @@ class BoundedUploadHandler(FileUploadHandler):
         else:
             self.buffer.write(raw_data)
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes]":
         too_large = file_size > settings.DERMA_MAX_UPLOAD_BYTES
         self.buffer.seek(0)
         return (OversizeUpload if too_large else InMemoryUploadedFile)(
@@ -70,7 +70,7 @@ class ReceivedImage:
     height: int
 
 
-def read(upload: UploadedFile) -> bytes:
+def read(upload: "UploadedFile[bytes]") -> bytes:
     """The bytes of an upload; UploadRefused if there are none or too many."""
     if (upload.size or 0) > settings.DERMA_MAX_UPLOAD_BYTES:
         raise UploadRefused("too_large")

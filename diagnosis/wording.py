@@ -99,6 +99,7 @@ _REASON_REMEDIES: dict[str, Text] = {
     Reason.OUT_OF_DOMAIN: _(
         "Use a dermatoscope if you can, with one spot in the middle and nothing drawn on it."
     ),
+    Reason.UNCERTAIN: _("A sharp picture in even light can help. If it does not, a doctor has to decide."),
     Reason.PHONE_PHOTO: _("If somebody near you has a dermatoscope, a picture through it can be assessed."),
 }
 
@@ -110,28 +111,36 @@ _STATUS_WORDS: dict[str, Text] = {
     "rejected": _("Picture not readable"),
 }
 
-_BODY_SITES: dict[str, Text] = {
-    "abdomen": _("Belly"),
-    "acral": _("Palm, sole or nail"),
-    "back": _("Back"),
-    "chest": _("Chest"),
-    "ear": _("Ear"),
+_BODY_SITES: dict[str, Text] = {  # from head to foot, as a person looks for a place
+    "scalp": _("Scalp"),
     "face": _("Face"),
-    "foot": _("Foot"),
+    "ear": _("Ear"),
+    "neck": _("Neck"),
+    "chest": _("Chest"),
+    "abdomen": _("Belly"),
+    "back": _("Back"),
+    "trunk": _("Trunk, elsewhere"),
     "genital": _("Genital area"),
+    "upper extremity": _("Arm"),
     "hand": _("Hand"),
     "lower extremity": _("Leg"),
-    "neck": _("Neck"),
-    "scalp": _("Scalp"),
-    "trunk": _("Trunk, other than belly, chest or back"),
-    "unknown": _("Not sure or another place"),
-    "upper extremity": _("Arm"),
+    "foot": _("Foot"),
+    "acral": _("Palm, sole or nail"),
+    "unknown": _("Not sure, or elsewhere"),
 }
 
 _IMAGE_TYPES: dict[str, Text] = {
     ImageType.DERMATOSCOPIC: _("Through a dermatoscope"),
     ImageType.PHONE: _("With a phone or camera alone"),
 }
+
+# How well a picture fits a class, with the least probability of each word: about the picture, not the spot.
+_MATCH_WORDS: tuple[tuple[float, Text], ...] = (
+    (0.5, _("strong match")),
+    (0.2, _("moderate match")),
+    (0.05, _("weak match")),
+    (0.0, _("hardly any match")),
+)
 
 _REFUSALS: dict[str, Text] = {
     "empty": _("This file is empty. Choose the picture again, or take a new one."),
@@ -175,6 +184,19 @@ def class_sentence(code: str) -> str:
     return str(_CLASS_SENTENCES.get(code, ""))
 
 
+def match_word(probability: float) -> str:
+    return str(next(word for least, word in _MATCH_WORDS if probability >= least))
+
+
+def percent(probability: float) -> str:
+    """A probability for reading: whole per cent, and never a certainty that no model has."""
+    if probability < 0.01:
+        return str(_("under 1 %"))
+    if probability > 0.99:
+        return str(_("over 99 %"))
+    return str(_("%(number)d %%")) % {"number": round(100 * probability)}
+
+
 def urgency_word(urgency: str) -> str:
     return str(_URGENCY_WORDS.get(urgency, _URGENCY_WORDS[Urgency.CANNOT_ASSESS]))
 
@@ -216,8 +238,21 @@ def body_site_name(site: str) -> str:
     return str(_BODY_SITES.get(site, site))
 
 
+def body_site_choices() -> list[tuple[str, Text]]:
+    return list(_BODY_SITES.items())
+
+
+def spot_title(site: str) -> str:
+    """How a list calls an analysis: by the place on the body."""
+    return str(_("Spot")) if site == "unknown" else body_site_name(site)
+
+
 def image_type_name(image_type: str) -> str:
     return str(_IMAGE_TYPES.get(image_type, image_type))
+
+
+def image_type_choices() -> list[tuple[str, Text]]:
+    return list(_IMAGE_TYPES.items())
 
 
 def upload_refusal(code: str, **params: object) -> str:

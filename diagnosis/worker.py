@@ -41,16 +41,15 @@ class InferenceWorker:
 
     def start(self) -> None:
         """Load and verify the release, run it once, and begin to beat. A bad release refuses jobs, loudly."""
-        name = settings.DERMA_RELEASE or default_release()
         try:
-            engine = Engine.load(release_path(name))
+            engine = Engine.load(release_path(settings.DERMA_RELEASE or default_release()))
             engine.check_golden()
         except ReleaseError as error:
             self.refusal = str(error)
-            log.error("release_refused", release=name, error=self.refusal)
+            log.error("release_refused", error=self.refusal)
         else:
             self.engine = engine
-            log.info("worker_ready", release=name)
+            log.info("worker_ready", release=engine.name)
         self._beat()
         threading.Thread(target=self._beat_on, name="heartbeat", daemon=True).start()
 
@@ -101,7 +100,7 @@ def ready_worker() -> InferenceWorker:
     return _worker
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**kwargs: Any) -> None:
     """In each new process of a worker that serves the inference queue, before its first job."""
     if "inference" in current_app.amqp.queues.consume_from:
@@ -110,7 +109,7 @@ def warm_up(**kwargs: Any) -> None:
             ready_worker()
 
 
-@worker_process_shutdown.connect
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def cool_down(**kwargs: Any) -> None:
     if _worker is not None:
         _worker.stop()

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from accounts.models import User
 from accounts.permissions import IsPatient
 from dermaplatform.problems import Problem
 from diagnosis.api.serializers import AnalysisRequest, AnalysisSerializer, ProblemSerializer
@@ -58,7 +59,7 @@ class AnalysisViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets
         fields = asked.validated_data
         try:
             submission = submit_analysis(
-                patient=request.user,
+                patient=cast(User, request.user),
                 upload=fields["image"],
                 image_type=fields["image_type"],
                 body_site=fields["body_site"],

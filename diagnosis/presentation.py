@@ -1,0 +1,111 @@
+"""What the pages show of an analysis, put in order for reading."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from diagnosis import wording
+from diagnosis.models import WITHOUT_RESULT, Analysis
+from ml_models import runtime
+from ml_models.taxonomy import Reason, Urgency
+
+# From this age of an analysis on, in seconds: how long a waiting page pauses between two looks.
+_PACES = ((60, 10), (15, 3), (0, 1))
+_LONG_WAIT = 60  # s
+_TODO_DAYS = 30
+
+# The invented result on the page for visitors.
+SAMPLE = {"nv": 0.52, "mel": 0.22, "bkl": 0.15, "bcc": 0.06}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One class in the chart: `width` is in per cent of the chart, as SVG reads it."""
+
+    code: str
+    name: str
+    meaning: str
+    value: str
+    match: str
+    width: str
+
+
+@dataclass(frozen=True)
+class ReasonText:
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a waiting page behaves now. `step` changes whenever the page should look different."""
+
+    step: str
+    seconds: int
+    takes_long: bool
+
+
+@dataclass(frozen=True)
+class Todo:
+    analysis: Analysis
+    again: bool
+
+
+def bars(probabilities: dict[str, float]) -> list[Bar]:
+    """All classes by probability, the likeliest first."""
+    return [
+        Bar(
+            code=code,
+            name=wording.class_name(code),
+            meaning=wording.class_sentence(code),
+            value=wording.percent(probability),
+            match=wording.match_word(probability),
+            width=f"{100 * probability:.1f}",
+        )
+        for code, probability in sorted(probabilities.items(), key=lambda item: -item[1])
+    ]
+
+
+def reasons(analysis: Analysis) -> list[ReasonText]:
+    return [
+        ReasonText(wording.reason_sentence(reason), wording.reason_remedy(reason))
+        for reason in analysis.reasons
+    ]
+
+
+def wait(analysis: Analysis) -> Wait:
+    age = (timezone.now() - analysis.created_at).total_seconds()
+    seconds = next(pause for least, pause in _PACES if age >= least or least == 0)
+    return Wait(step=f"{analysis.status}-{seconds}", seconds=seconds, takes_long=age >= _LONG_WAIT)
+
+
+def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
+    """What a patient should do because of the latest analyses, in their order."""
+    recent = analyses.filter(created_at__gte=timezone.now() - timedelta(days=_TODO_DAYS))[:5]
+    found = []
+    sites_since: set[str] = set()
+    for analysis in recent:
+        without_result = analysis.status in WITHOUT_RESULT
+        # One without a result is settled by a newer picture of the same place.
+        if without_result and analysis.body_site not in sites_since:
+            found.append(Todo(analysis, again=True))
+        elif analysis.urgency in {Urgency.URGENT, Urgency.SOON, Urgency.CANNOT_ASSESS}:
+            found.append(Todo(analysis, again=False))
+        sites_since.add(analysis.body_site)
+    return found
+
+
+def is_phone_photo(analysis: Analysis) -> bool:
+    return Reason.PHONE_PHOTO in analysis.reasons
+
+
+@lru_cache(maxsize=8)
+def card(release: str) -> runtime.Card | None:
+    """The card of a release, None where it is no longer installed."""
+    try:
+        return runtime.read_card(runtime.release_path(release))
+    except runtime.ReleaseError:
+        return None

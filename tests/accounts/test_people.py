@@ -1,0 +1,161 @@
+"""Who somebody is, signing up and in, and what a role opens."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Consent, ConsentKind, Role, User
+from accounts.selectors import CONSENT_VERSIONS, has_consent
+from accounts.services import give_consent
+from tests.conftest import PASSWORD
+
+SIGN_UP = {
+    "email": "dora@example.org",
+    "name": "Dora Lind",
+    "password1": "a-long-and-good-one",
+    "password2": "a-long-and-good-one",
+}
+
+
+def link_in_mail() -> str:
+    found = re.search(r"https?://testserver(/\S+)", str(mail.outbox[-1].body))
+    assert found
+    return found[1]
+
+
+@pytest.mark.django_db
+def test_signing_up_makes_a_patient_whose_address_is_confirmed_by_mail(client: Client) -> None:
+    answer = client.post(reverse("account_signup"), {**SIGN_UP, "role": "admin", "is_superuser": "on"})
+    assert answer.status_code == 302
+    dora = User.objects.get(email="dora@example.org")
+    assert (dora.role, dora.is_superuser, dora.name) == (Role.PATIENT, False, "Dora Lind")
+    assert not EmailAddress.objects.get(user=dora).verified
+    link = link_in_mail()
+    assert client.get(link).status_code == 200
+    assert client.post(link).status_code == 302
+    assert EmailAddress.objects.get(user=dora).verified
+
+
+@pytest.mark.django_db
+def test_an_unconfirmed_address_cannot_sign_in(client: Client) -> None:
+    client.post(reverse("account_signup"), SIGN_UP)
+    fresh = Client()
+    fresh.post(reverse("account_login"), {"login": SIGN_UP["email"], "password": SIGN_UP["password1"]})
+    assert "_auth_user_id" not in fresh.session
+
+
+@pytest.mark.django_db
+def test_an_app_signs_up_a_patient_too(client: Client) -> None:
+    answer = client.post(
+        "/_allauth/app/v1/auth/signup",
+        {"email": "dora@example.org", "name": "Dora", "password": SIGN_UP["password1"], "role": "admin"},
+        content_type="application/json",
+    )
+    assert answer.status_code == 401  # the address is not confirmed yet
+    assert User.objects.get().role == Role.PATIENT
+
+
+def test_signing_in_and_out(alice: User, client: Client) -> None:
+    client.post(reverse("account_login"), {"login": "Alice@Example.org", "password": PASSWORD})
+    assert client.session["_auth_user_id"] == str(alice.pk)
+    client.post(reverse("account_logout"))
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_forgotten_password_is_set_anew_by_a_link(alice: User, client: Client) -> None:
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    form_page = client.get(link_in_mail(), follow=True)
+    form_url = form_page.redirect_chain[-1][0]
+    client.post(form_url, {"password1": "another-good-one", "password2": "another-good-one"})
+    alice.refresh_from_db()
+    assert alice.check_password("another-good-one")
+
+
+@pytest.mark.django_db
+def test_asking_for_a_new_password_does_not_tell_who_has_an_account(client: Client, alice: User) -> None:
+    known = client.post(reverse("account_reset_password"), {"email": alice.email})
+    unknown = client.post(reverse("account_reset_password"), {"email": "nobody@example.org"})
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+
+
+def test_in_demo_mode_the_link_is_on_the_page(client: Client, db: None, settings: Any) -> None:
+    settings.DEMO = settings.DEBUG = True
+    page = client.post(reverse("account_signup"), SIGN_UP, follow=True)
+    assert "/accounts/confirm-email/" in page.content.decode()
+
+
+def test_outside_the_demo_the_page_has_no_link_and_no_accounts(client: Client, db: None) -> None:
+    page = client.post(reverse("account_signup"), SIGN_UP, follow=True)
+    assert not re.search(r"/accounts/confirm-email/[^\"]", page.content.decode())
+    assert "demo-derma" not in client.get(reverse("account_login")).content.decode()
+
+
+def test_one_account_for_an_address_in_whatever_case(alice: User) -> None:
+    with pytest.raises(ValidationError):
+        User.objects.create_user("ALICE@example.org", PASSWORD, name="Another")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.create(email="Alice@Example.Org", name="Another")
+
+
+def test_roles_are_the_three_that_exist_and_only_admins_have_all_rights(alice: User) -> None:
+    for wrong in ({"role": "nurse"}, {"is_superuser": True}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            User.objects.filter(pk=alice.pk).update(**wrong)
+
+
+def test_a_superuser_is_an_administrator(db: None) -> None:
+    root = User.objects.create_superuser("root@example.org", PASSWORD, name="Root")
+    assert (root.role, root.is_staff, root.is_superuser) == (Role.ADMIN, True, True)
+
+
+@pytest.mark.parametrize(("who", "status"), [("alice", 302), ("chen", 302), ("eve", 200)])
+def test_only_administrators_enter_the_admin(
+    request: pytest.FixtureRequest, browse: Callable[[User], Client], who: str, status: int
+) -> None:
+    client = browse(request.getfixturevalue(who))
+    assert client.get("/admin/accounts/user/").status_code == status
+
+
+def test_consent_is_given_once_and_again_for_a_new_text(carol: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not has_consent(carol, ConsentKind.CARE)
+    first = give_consent(user=carol, kind=ConsentKind.CARE)
+    assert give_consent(user=carol, kind=ConsentKind.CARE) == first
+    assert has_consent(carol, ConsentKind.CARE)
+    monkeypatch.setitem(CONSENT_VERSIONS, ConsentKind.CARE, 2)
+    assert not has_consent(carol, ConsentKind.CARE)
+    give_consent(user=carol, kind=ConsentKind.CARE)
+    first.refresh_from_db()
+    assert first.withdrawn_at is not None
+    assert has_consent(carol, ConsentKind.CARE)
+
+
+def test_the_database_keeps_one_consent_in_force(carol: User) -> None:
+    give_consent(user=carol, kind=ConsentKind.CARE)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Consent.objects.create(user=carol, kind=ConsentKind.CARE, version=2)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Consent.objects.create(
+            user=carol,
+            kind=ConsentKind.CARE,
+            version=2,
+            withdrawn_at=timezone.now() - timedelta(days=1),
+        )
+
+
+def test_the_consent_page(carol: User, browse: Callable[[User], Client]) -> None:
+    client = browse(carol)
+    assert client.get(reverse("accounts:consent")).status_code == 200
+    client.post(reverse("accounts:consent"), {})
+    assert not has_consent(carol, ConsentKind.CARE)
+    client.post(reverse("accounts:consent"), {"agree": "on"})
+    assert has_consent(carol, ConsentKind.CARE)

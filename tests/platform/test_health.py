@@ -1,0 +1,57 @@
+"""Health says what is there, and names what is missing."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from dermaplatform import health
+from diagnosis.models import WorkerHeartbeat
+
+
+@pytest.fixture
+def broker_is_there(settings: Any, tmp_path: Path) -> Path:
+    settings.REDIS_URL = ""
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(tmp_path)}
+    return tmp_path
+
+
+def beat(**fields: Any) -> None:
+    WorkerHeartbeat.objects.create(worker="host:1", **{"at": timezone.now(), **fields})
+
+
+@pytest.mark.django_db
+def test_all_there(client: Client, broker_is_there: Path) -> None:
+    beat()
+    answer = client.get("/api/v1/health/")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert answer.json()["missing"] == []
+
+
+@pytest.mark.django_db
+def test_it_names_what_is_missing(client: Client, broker_is_there: Path) -> None:
+    beat(at=timezone.now() - timedelta(seconds=16))
+    broker_is_there.rmdir()
+    answer = client.get("/api/v1/health/")
+    assert answer.status_code == 503
+    assert answer.json()["missing"] == ["broker", "worker"]
+
+
+@pytest.mark.django_db
+def test_a_worker_that_refuses_its_release_is_missing(client: Client, broker_is_there: Path) -> None:
+    beat(refusal="The golden probabilities are off.")
+    answer = client.get("/api/v1/health/")
+    assert answer.json()["missing"] == ["worker"]
+    assert answer.json()["worker"] == "The golden probabilities are off."
+
+
+def test_a_redis_that_is_not_there_is_said_at_once(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    start = time.monotonic()
+    assert health.broker_state() == "not reachable"
+    assert time.monotonic() - start < 2
