@@ -146,7 +146,11 @@ class Analysis(models.Model):
             # A result is whole, and only what is done has one.
             models.CheckConstraint(
                 condition=(
-                    Q(status=Status.DONE, probabilities__isnull=False, urgency__in=list(taxonomy.Urgency))
+                    Q(
+                        status=Status.DONE,
+                        probabilities__isnull=False,
+                        urgency__in=[level.value for level in taxonomy.Urgency],
+                    )
                     & Q(top__in=taxonomy.CODES)
                     & ~Q(release="")
                 )

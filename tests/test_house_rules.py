@@ -76,7 +76,7 @@ def untranslated(text: str) -> list[str]:
     """What stands in a template outside every translation tag and has letters in it."""
     text = re.sub(r"\{%\s*comment.*?endcomment\s*%\}|\{#.*?#\}|<!--.*?-->", "", text, flags=re.S)
     text = re.sub(r"\{%\s*blocktrans(late)?\b.*?endblocktrans(late)?\s*%\}", "", text, flags=re.S)
-    text = re.sub(r"\{%\s*block \w+_class\b.*?endblock.*?%\}", "", text)
+    text = re.sub(r"\{%\s*block \w+_(?:class|attributes)\b.*?endblock.*?%\}", "", text)
     text = re.sub(r"<(script|style|svg)\b.*?</\1>", "", text, flags=re.S)
     attributes = [
         value
