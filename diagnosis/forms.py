@@ -2,7 +2,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from diagnosis import wording
@@ -53,7 +52,7 @@ class NewAnalysisForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        upload: UploadedFile | None = cleaned.get("image") or cleaned.get("camera")
+        upload = cleaned.get("image") or cleaned.get("camera")
         if upload is None and not self.has_error("image"):
             self.add_error("image", _("Choose a picture, or take one."))
         cleaned["upload"] = upload

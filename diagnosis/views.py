@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import ConsentKind, Role, User
 from accounts.permissions import role_required
@@ -98,7 +100,7 @@ def _answers_of(request: SignedInRequest) -> dict[str, str]:
     return {"image_type": earlier.image_type, "body_site": earlier.body_site} if earlier else {}
 
 
-def _find(request: SignedInRequest, public_id: UUID) -> Analysis:
+def _find(request: HttpRequest, public_id: UUID) -> Analysis:
     return get_object_or_404(Analysis.objects.visible_to(request.user), public_id=public_id)
 
 
@@ -121,14 +123,16 @@ def detail(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_safe
-@login_required
-def state(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+def state(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The part of the page that changes by itself; 204 while it looks as the page (`?seen=`) shows it."""
+    if not request.user.is_authenticated:
+        # A sign-in page has no place inside of another page: the whole page asks for it.
+        htmx = request.headers.get("HX-Request")
+        return HttpResponseClientRefresh() if htmx else redirect_to_login(request.get_full_path())
     analysis = _find(request, public_id)
-    context = _context(analysis)
     if analysis.is_waiting and request.GET.get("seen") == presentation.wait(analysis).step:
         return HttpResponse(status=204)
-    return render(request, "diagnosis/parts/state.html", {**context, "swapped": True})
+    return render(request, "diagnosis/parts/state.html", {**_context(analysis), "swapped": True})
 
 
 @require_safe

@@ -11,7 +11,7 @@ from diagnosis.models import UNKNOWN_SITE, Analysis, ImageType, Status
 from ml_models.taxonomy import CODES, LOCALIZATIONS, Reason, Urgency
 
 
-class AnalysisRequest(serializers.Serializer[Any]):
+class Upload(serializers.Serializer[Any]):
     """What is sent for an analysis. Whether the file is an image is decided by its content."""
 
     image = serializers.FileField(
@@ -98,13 +98,3 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         if analysis.problem:
             return wording.job_problem(analysis.problem)
         return _gettext("The image is waiting to be examined. This usually takes a few seconds.")
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """Problem details (RFC 9457); `code` is stable."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField()

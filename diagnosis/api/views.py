@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from accounts.models import User
 from accounts.permissions import IsPatient
 from dermaplatform.problems import Problem
-from diagnosis.api.serializers import AnalysisRequest, AnalysisSerializer, ProblemSerializer
+from diagnosis.api.serializers import AnalysisSerializer, Upload
 from diagnosis.files import image_response
 from diagnosis.models import Analysis, AnalysisQuerySet
 from diagnosis.services import ConsentRequired, submit_analysis
@@ -45,16 +45,12 @@ class AnalysisViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets
         return [IsAuthenticated(), IsPatient()] if self.action == "create" else [IsAuthenticated()]
 
     @extend_schema(
-        request={"multipart/form-data": AnalysisRequest},
-        responses={
-            202: AnalysisSerializer,
-            200: AnalysisSerializer,
-            **{(status, "application/problem+json"): ProblemSerializer for status in (400, 401, 403, 413)},
-        },
+        request={"multipart/form-data": Upload},
+        responses={202: AnalysisSerializer, 200: AnalysisSerializer},
     )
     def create(self, request: Request) -> Response:
         """Send an image. 202 if it is queued now, 200 if the same image was sent before."""
-        asked = AnalysisRequest(data=request.data)
+        asked = Upload(data=request.data)
         asked.is_valid(raise_exception=True)
         fields = asked.validated_data
         try:
