@@ -46,9 +46,9 @@ def test_pages_and_their_static_files(
         files = HASHED.findall(answer.content.decode())
         assert files, url
         for file in files:
-            served = client.get(file, secure=True)
-            served.close()
+            served: Any = client.get(file, secure=True)
             assert served.status_code == 200, file
+            assert b"".join(served.streaming_content), file
 
 
 def test_errors_have_our_pages_and_tell_nothing(production: None, client: Client, db: None) -> None:
