@@ -38,9 +38,7 @@ def load() -> Iterable[User]:
 def _account(email: str, name: str, role: Role) -> User:
     user = User.objects.filter(email=email).first()
     if user is None:
-        user = User.objects.create_user(
-            email, PASSWORD, name=name, role=role, is_superuser=role == Role.ADMIN
-        )
+        user = User.objects.create_user(email, PASSWORD, name=name, role=role)
     EmailAddress.objects.update_or_create(
         user=user, email=email, defaults={"verified": True, "primary": True}
     )

@@ -4,7 +4,6 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -29,11 +28,14 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, role=Role.ADMIN, is_superuser=True, **fields)
+        return self.create_user(email, password, role=Role.ADMIN, **fields)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person. The role is set by the server: signing up makes a patient and nothing else."""
+class User(AbstractBaseUser):
+    """A person. The role is set by the server: signing up makes a patient and nothing else.
+
+    The role alone decides; there are no groups, permissions or superusers beside it.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(_("e-mail address"), max_length=254)
@@ -62,11 +64,6 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
             # A role is one of the three that exist.
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
-            # Only an administrator has all rights.
-            models.CheckConstraint(
-                condition=models.Q(is_superuser=False) | models.Q(role=Role.ADMIN),
-                name="user_superuser_is_admin",
-            ),
         ]
 
     def __str__(self) -> str:
@@ -80,8 +77,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_staff(self) -> bool:
-        """Django's admin asks this."""
-        return self.role == Role.ADMIN
+        """Django's admin asks this, and the two below: administrators may do what is registered there."""
+        return self.is_admin
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return self.is_active and self.is_admin
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_admin
 
     @property
     def is_patient(self) -> bool:

@@ -113,6 +113,7 @@ MEDIA_ROOT = Path(env.str("DERMA_MEDIA_DIR", default=str(STATE_DIR / "media")))
 MEDIA_URL = ""  # nothing is served from it: diagnosis.views.image decides who sees what
 FILE_UPLOAD_HANDLERS = ["diagnosis.uploads.BoundedUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 2  # each is kept in memory; the form has two file fields
 
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"

@@ -48,7 +48,7 @@ def _test_settings(settings: Any, tmp_path: Path) -> None:
 
 
 def make_user(email: str, name: str, role: Role = Role.PATIENT, *, consent: bool = False) -> User:
-    user = User.objects.create_user(email, PASSWORD, name=name, role=role, is_superuser=role == Role.ADMIN)
+    user = User.objects.create_user(email, PASSWORD, name=name, role=role)
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     if consent:
         give_consent(user=user, kind=ConsentKind.CARE)
