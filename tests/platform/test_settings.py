@@ -3,16 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from accounts import demo
 from accounts.models import User
 from dermaplatform import checks
+from diagnosis.models import Analysis
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,3 +90,18 @@ def test_checks_say_what_is_wrong(settings: Any) -> None:
     found = checks.media_is_not_public(None) + checks.lease_outlives_renewals(None)
     found += checks.release_is_readable(None)
     assert [message.id for message in found] == ["derma.E002", "derma.E003", "derma.E001"]
+
+
+def test_with_debug_what_is_not_there_is_told_in_our_own_words(
+    settings: Any, alice: User, bob: User, browse: Callable[[User], Client], submit: Callable[..., Analysis]
+) -> None:
+    settings.DEBUG = True
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "dermaplatform.middleware.OwnNotFound"]
+    client = browse(alice)
+    for url in ("/nowhere/", submit(bob).get_absolute_url()):
+        answer = client.get(url)
+        assert answer.status_code == 404
+        assert "Derma" in answer.content.decode()
+        assert "DEBUG" not in answer.content.decode()
+    assert client.get("/api/v1/nowhere/").json()["code"] == "not_found"
+    assert client.get("/about").status_code == 301  # a missing slash is still added
