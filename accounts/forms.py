@@ -8,6 +8,8 @@ from accounts.models import User
 class SignupForm(forms.Form):
     """What allauth's sign-up asks in addition to e-mail and password, on the page and in the API."""
 
+    field_order = ("name", "email", "password1", "password2")
+
     name = forms.CharField(
         label=_("Your name"),
         max_length=150,

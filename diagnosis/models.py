@@ -1,4 +1,7 @@
-"""An analysis is an uploaded image, the job that examines it, and the result."""
+"""An analysis is an uploaded image, the job that examines it, and the result.
+
+What people read for a code stands in `wording`, not in the labels here.
+"""
 
 import uuid
 from typing import Any
@@ -14,11 +17,11 @@ from ml_models import taxonomy
 
 
 class Status(models.TextChoices):
-    QUEUED = "queued", _("Waiting")
-    RUNNING = "running", _("Being examined")
-    DONE = "done", _("Examined")
-    FAILED = "failed", _("Not examined")
-    REJECTED = "rejected", _("Image not readable")
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"
 
 
 WAITING = (Status.QUEUED, Status.RUNNING)
@@ -40,16 +43,16 @@ UNKNOWN_SITE = "unknown"
 
 
 class ImageType(models.TextChoices):
-    DERMATOSCOPIC = taxonomy.ImageType.DERMATOSCOPIC.value, _("Dermatoscope")
-    PHONE = taxonomy.ImageType.PHONE.value, _("Phone camera")
+    DERMATOSCOPIC = taxonomy.ImageType.DERMATOSCOPIC.value
+    PHONE = taxonomy.ImageType.PHONE.value
 
 
 class Problem(models.TextChoices):
     """Why there is no result; the sentence for the person is in `wording.job_problem`."""
 
-    NONE = "", ""
-    UNDECODABLE = "undecodable", _("The stored image could not be read")
-    GAVE_UP = "gave_up", _("The examination did not finish in several attempts")
+    NONE = ""
+    UNDECODABLE = "undecodable"
+    GAVE_UP = "gave_up"
 
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):

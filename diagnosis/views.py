@@ -67,8 +67,15 @@ def new(request: SignedInRequest) -> HttpResponse:
     if posted and form.is_valid() and (submission := _submit(request.user, form)):
         if not submission.created:
             messages.info(request, _("You sent this picture before. This is its analysis."))
-        return redirect(submission.analysis)
+        return _leads_to(request, submission.analysis)
     return render(request, "diagnosis/new.html", {"form": form}, status=422 if posted else 200)
+
+
+def _leads_to(request: HttpRequest, analysis: Analysis) -> HttpResponse:
+    """A redirect; to a script the address alone, which would else fetch the page and use up its message."""
+    if request.headers.get("X-Requested-With") == "XMLHttpRequest":
+        return HttpResponse(status=201, headers={"Location": analysis.get_absolute_url()})
+    return redirect(analysis)
 
 
 def _submit(patient: User, form: NewAnalysisForm) -> Submission | None:

@@ -48,7 +48,7 @@ _URGENCY_WORDS: dict[str, Text] = {
 _URGENCY_HEADLINES: dict[str, Text] = {
     Urgency.URGENT: _("Have this spot checked soon"),
     Urgency.SOON: _("Show this spot to a dermatologist in the coming weeks"),
-    Urgency.ROUTINE: _("A routine review by a dermatologist is enough"),
+    Urgency.ROUTINE: _("A dermatologist can review this at a routine visit"),
     Urgency.CANNOT_ASSESS: _("The computer could not assess this image"),
 }
 
@@ -191,10 +191,10 @@ def match_word(probability: float) -> str:
 def percent(probability: float) -> str:
     """A probability for reading: whole per cent, and never a certainty that no model has."""
     if probability < 0.01:
-        return str(_("under 1 %"))
+        return str(_("under 1\u00a0%"))
     if probability > 0.99:
-        return str(_("over 99 %"))
-    return str(_("%(number)d %%")) % {"number": round(100 * probability)}
+        return str(_("over 99\u00a0%"))
+    return str(_("%(number)d\u00a0%%")) % {"number": round(100 * probability)}
 
 
 def urgency_word(urgency: str) -> str:
