@@ -1,0 +1,1 @@
+"""The classifier: taxonomy, imaging, training, evaluation, export and runtime. Knows no Django."""

@@ -1,0 +1,146 @@
+"""A release on disk: `saved_model/`, `golden.json`, `card.json`. Reading and verifying need no TensorFlow."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ml_models.decision import Thresholds
+from ml_models.taxonomy import CODES
+
+FORMAT = 1
+RELEASES = Path(__file__).parent / "releases"
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+CARD, GOLDEN, SAVED_MODEL = "card.json", "golden.json", "saved_model"
+# What the network expects before its signature; a release made for another contract is refused.
+GEOMETRY = "centre square of the canonical image, bicubic with antialiasing"
+SCALING = "uint8 RGB; x / 127.5 - 1 inside the SavedModel"
+
+
+class ReleaseError(RuntimeError):
+    """The release cannot be used; the message is one sentence for the operator."""
+
+
+class GoldenMismatchError(ReleaseError):
+    """The release runs but does not give the probabilities that it was released with."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a release says of itself; `raw` is the whole of card.json."""
+
+    name: str
+    classes: tuple[str, ...]
+    size: int
+    temperature: float
+    thresholds: Thresholds
+    licence: str
+    trained_on: str
+    limits: tuple[str, ...]
+    metrics: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Any]
+
+
+def default_release() -> str:
+    """The name in releases/DEFAULT."""
+    try:
+        name = (RELEASES / "DEFAULT").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ReleaseError(f"There is no default release: {RELEASES / 'DEFAULT'} cannot be read.") from error
+    if not name:
+        raise ReleaseError(f"There is no default release: {RELEASES / 'DEFAULT'} is empty.")
+    return name
+
+
+def release_path(name: str) -> Path:
+    """The folder of a release of the tree by its name. Raises ReleaseError for a name that is none."""
+    path = RELEASES / name
+    if not NAME.fullmatch(name) or not path.is_dir():
+        raise ReleaseError(f"There is no release named {name!r} in {RELEASES}.")
+    return path
+
+
+def read_card(path: Path) -> Card:
+    """The card of the release in the folder `path`: classes and input contract checked, hashes not."""
+    try:
+        raw = json.loads((path / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{path} is no release: it has no {CARD}.") from error
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"The card of the release in {path} cannot be read.") from error
+    try:
+        if raw["format"] != FORMAT:
+            raise ReleaseError(
+                f"The release in {path} has format {raw['format']}, this version reads {FORMAT}."
+            )
+        card = _parse(raw)
+        contract = (raw["input"]["geometry"], raw["input"]["scaling"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReleaseError(f"The card of the release in {path} is incomplete or malformed.") from error
+    if card.classes != CODES:
+        raise ReleaseError(
+            f"The release {card.name} has the classes {' '.join(card.classes)}, "
+            f"this version has {' '.join(CODES)}."
+        )
+    if contract != (GEOMETRY, SCALING):
+        raise ReleaseError(f"The release {card.name} expects its input prepared in another way.")
+    return card
+
+
+def _parse(raw: dict[str, Any]) -> Card:
+    width, height = raw["input"]["size"]
+    if width != height or not isinstance(width, int):
+        raise ValueError("input size")
+    thresholds = raw["thresholds"]
+    return Card(
+        name=str(raw["name"]),
+        classes=tuple(str(code) for code in raw["classes"]),
+        size=width,
+        temperature=float(raw["temperature"]),
+        thresholds=Thresholds(
+            urgent=float(thresholds["urgent"]["value"]),
+            soon=float(thresholds["soon"]["value"]),
+            entropy=float(thresholds["entropy"]["value"]),
+        ),
+        licence=str(raw["licence"]),
+        trained_on=str(raw["trained_on"]),
+        limits=tuple(str(limit) for limit in raw["limits"]),
+        metrics=MappingProxyType(dict(raw["metrics"])),
+        files=MappingProxyType({str(name): dict(entry) for name, entry in raw["files"].items()}),
+        raw=MappingProxyType(raw),
+    )
+
+
+def list_files(path: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file of a release but its card, by relative POSIX path."""
+    entries = {}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name != CARD:
+            content = file.read_bytes()
+            entries[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return entries
+
+
+def verify(path: Path) -> Card:
+    """The card of a release of which every file is present, listed and unchanged. Raises ReleaseError."""
+    card = read_card(path)
+    found = list_files(path)
+    for name, entry in card.files.items():
+        if name not in found:
+            raise ReleaseError(f"The release {card.name} lacks its file {name}.")
+        if found[name] != entry:
+            raise ReleaseError(
+                f"The file {name} of the release {card.name} is not the one that was released."
+            )
+    for needed in (GOLDEN, f"{SAVED_MODEL}/saved_model.pb"):
+        if needed not in card.files:
+            raise ReleaseError(f"The release {card.name} has no {needed}.")
+    if strangers := sorted(set(found) - set(card.files)):
+        raise ReleaseError(f"The release {card.name} has a file that its card does not list: {strangers[0]}.")
+    return card

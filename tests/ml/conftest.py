@@ -1,0 +1,53 @@
+"""A small data set of generated images in the layout of the real one, and the engines that tests share."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ml_models import synthetic
+from ml_models.imaging import encode
+from ml_models.runtime import Engine, default_release, release_path
+from ml_models.taxonomy import BY_CODE, CODES
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine.load(release_path(default_release()))
+
+
+@pytest.fixture
+def release_copy(tmp_path: Path) -> Path:
+    """A copy of the default release that a test may spoil."""
+    return Path(shutil.copytree(release_path(default_release()), tmp_path / "release"))
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve generated images of each class; some have a sharper twin."""
+    root = tmp_path_factory.mktemp("data")
+    images, sharper = root / "ham10000" / "images", root / "ham10000" / "images_224"
+    images.mkdir(parents=True)
+    sharper.mkdir()
+    with (root / "ham10000" / "metadata.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["lesion_id", "image_id", "dx", "dx8", "split"])
+        for number in range(12 * len(CODES)):
+            code = CODES[number % len(CODES)]
+            split = ("train", "train", "val", "test")[(number // len(CODES)) % 4]
+            name = f"SYN_{number:04d}"
+            writer.writerow([f"L{number}", name, BY_CODE[code].ham10000, code, split])
+            (images / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (80, 60))))
+            if number % 2:
+                (sharper / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (96, 96))))
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("DERMA_DATA")
+    if not folder or not (Path(folder) / "ham10000" / "metadata.csv").is_file():
+        pytest.skip("set DERMA_DATA to the folder with ham10000/ to run this on real images")
+    return Path(folder)

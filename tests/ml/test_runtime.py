@@ -1,0 +1,230 @@
+"""The serving side: light to import, verified at load, and equal to what was released."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml_models import release, synthetic
+from ml_models.imaging import canonicalise, encode, model_input
+from ml_models.runtime import (
+    Engine,
+    GoldenMismatchError,
+    ReleaseError,
+    default_release,
+    read_card,
+    release_path,
+)
+from ml_models.taxonomy import CODES, ImageType, Reason, Urgency
+
+DERMATOSCOPIC = ImageType.DERMATOSCOPIC
+Change = Callable[[dict[str, Any]], None]
+
+
+def edit(path: Path, change: Change) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def sign_again(path: Path) -> None:
+    """Makes a spoiled copy's hashes agree, as somebody would who builds a release by hand."""
+    edit(path / "card.json", lambda card: card.update(files=release.list_files(path)))
+
+
+def test_the_serving_side_imports_no_tensorflow() -> None:
+    code = (
+        "import sys; from ml_models import cli, imaging, runtime, synthetic, taxonomy;"
+        "runtime.read_card(runtime.release_path(runtime.default_release()));"
+        "print([name for name in ('tensorflow', 'keras', 'django') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_default_release_is_small_complete_and_names_no_place() -> None:
+    path = release_path(default_release())
+    card = release.verify(path)
+    assert card.name == path.name
+    files = [file for file in path.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 15_000_000
+    for file in files:
+        content = file.read_bytes()
+        assert not any(word in content for word in (b"/work/", b"/home/", b"/root/", b"/tmp/")), file
+
+
+def test_the_card_is_complete() -> None:
+    card = read_card(release_path(default_release()))
+    assert "CC BY-NC 4.0" in card.licence
+    assert "HAM10000" in card.trained_on
+    assert any("Fitzpatrick IV-VI" in limit for limit in card.limits)
+    assert set(card.raw["training"]) >= {"command", "seed", "data_fingerprint"}
+    assert 0.0 < card.thresholds.soon <= card.thresholds.urgent < 1.0
+    assert 0.25 <= card.temperature <= 4.0
+
+
+@pytest.mark.real_images
+@pytest.mark.tensorflow
+def test_real_images_are_assessed(engine: Engine, real_data: Path) -> None:
+    files = sorted((real_data / "ham10000" / "images_600").glob("*.jpg"))[:4]
+    images = [canonicalise(file.read_bytes()) for file in files]
+    assert [image.size for image in images] == [(600, 450)] * 4
+    results = engine.assess(images, [DERMATOSCOPIC] * 4)
+    assert all(sum(result.probabilities.values()) == pytest.approx(1.0) for result in results)
+
+
+def test_the_card_meets_the_floors() -> None:
+    figures = read_card(release_path(default_release())).metrics["test"]["views"]["7"]
+    assert figures["n"] == 1505
+    assert figures["accuracy"] >= 0.75
+    assert figures["balanced_accuracy"] >= 0.65
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../releases", "none", "a/b"])
+def test_names_that_are_no_release(name: str) -> None:
+    with pytest.raises(ReleaseError):
+        release_path(name)
+
+
+def test_without_a_default_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "RELEASES", tmp_path)
+    with pytest.raises(ReleaseError, match="no default release"):
+        default_release()
+    (tmp_path / "DEFAULT").write_text("\n")
+    with pytest.raises(ReleaseError, match="empty"):
+        default_release()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda card: card.update(classes=[*reversed(CODES)]), "has the classes"),
+        (lambda card: card.update(classes=list(CODES[:-1])), "has the classes"),
+        (lambda card: card["input"].update(scaling="x / 255"), "another way"),
+        (lambda card: card["input"].update(geometry="stretched"), "another way"),
+        (lambda card: card["input"].update(size=[160, 120]), "malformed"),
+        (lambda card: card.update(format=99), "format 99"),
+        (lambda card: card.pop("thresholds"), "malformed"),
+        (lambda card: card.update(temperature="warm"), "malformed"),
+        (lambda card: card["files"].pop("golden.json"), "golden.json"),
+        (lambda card: card["files"].update({"more.bin": {"size": 1, "sha256": "0"}}), "lacks its file"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(release_copy: Path, change: Change, complaint: str) -> None:
+    edit(release_copy / "card.json", change)
+    with pytest.raises(ReleaseError, match=complaint) as caught:
+        release.verify(release_copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_changed_are_refused(release_copy: Path) -> None:
+    model = release_copy / "saved_model" / "saved_model.pb"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    with pytest.raises(ReleaseError, match="not the one that was released"):
+        Engine.load(release_copy)
+
+
+def test_missing_and_added_files_are_refused(release_copy: Path) -> None:
+    (release_copy / "saved_model" / "extra.txt").write_text("more")
+    with pytest.raises(ReleaseError, match=r"does not list: saved_model/extra\.txt"):
+        release.verify(release_copy)
+    (release_copy / "saved_model" / "extra.txt").unlink()
+    (release_copy / "golden.json").unlink()
+    with pytest.raises(ReleaseError, match=r"lacks its file golden\.json"):
+        release.verify(release_copy)
+
+
+def test_a_folder_that_is_no_release_or_has_a_broken_card(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="is no release"):
+        read_card(tmp_path)
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        read_card(tmp_path)
+    (tmp_path / "card.json").write_text("[]")
+    with pytest.raises(ReleaseError, match="malformed"):
+        read_card(tmp_path)
+
+
+@pytest.mark.tensorflow
+def test_a_graph_that_does_not_load_is_refused_in_a_sentence(release_copy: Path) -> None:
+    (release_copy / "saved_model" / "saved_model.pb").write_bytes(b"\x08\x01not a graph")
+    sign_again(release_copy)
+    with pytest.raises(ReleaseError, match="cannot be loaded"):
+        Engine.load(release_copy)
+
+
+@pytest.mark.tensorflow
+def test_a_graph_for_another_size_is_refused(release_copy: Path) -> None:
+    edit(release_copy / "card.json", lambda card: card["input"].update(size=[192, 192]))
+    with pytest.raises(ReleaseError, match="takes another input"):
+        Engine.load(release_copy)
+
+
+@pytest.mark.tensorflow
+def test_golden_probabilities_hold(engine: Engine) -> None:
+    engine.check_golden()
+
+
+@pytest.mark.tensorflow
+def test_golden_probabilities_catch_another_class_order_and_another_scaling(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = Engine.probabilities
+    monkeypatch.setattr(
+        Engine, "probabilities", lambda self, inputs: np.roll(honest(self, inputs), 1, axis=1)
+    )
+    with pytest.raises(GoldenMismatchError, match="is off by"):
+        engine.check_golden()
+    monkeypatch.setattr(Engine, "probabilities", lambda self, inputs: honest(self, inputs // 2))
+    with pytest.raises(GoldenMismatchError):
+        engine.check_golden()
+
+
+@pytest.mark.tensorflow
+def test_a_batch_gives_what_single_images_give(engine: Engine) -> None:
+    images = [synthetic.lesion(seed, size) for seed, size in enumerate([(600, 450), (224, 224), (200, 800)])]
+    together = engine.assess(images, [DERMATOSCOPIC] * 3)
+    for image, result in zip(images, together, strict=True):
+        alone = engine.assess([image], [DERMATOSCOPIC])[0]
+        assert list(alone.probabilities) == list(CODES)
+        assert alone.probabilities == pytest.approx(result.probabilities, abs=1e-5)
+        assert sum(alone.probabilities.values()) == pytest.approx(1.0)
+        assert alone.top == max(alone.probabilities, key=lambda code: alone.probabilities[code])
+        assert alone.release == engine.name
+        assert engine.assess([image], [DERMATOSCOPIC])[0] == alone
+
+
+@pytest.mark.tensorflow
+def test_phone_photos_keep_their_probabilities(engine: Engine) -> None:
+    image = synthetic.lesion(3)
+    as_phone, as_dermatoscopic = engine.assess([image, image], [ImageType.PHONE, DERMATOSCOPIC])
+    assert (as_phone.urgency, as_phone.reasons) == (Urgency.CANNOT_ASSESS, (Reason.PHONE_PHOTO,))
+    assert as_phone.probabilities == pytest.approx(as_dermatoscopic.probabilities)
+
+
+@pytest.mark.tensorflow
+def test_no_image_gives_no_result_and_a_type_is_needed_for_each(engine: Engine) -> None:
+    assert engine.assess([], []) == []
+    with pytest.raises(ValueError, match="one image type"):
+        engine.assess([synthetic.lesion(1)], [])
+
+
+@pytest.mark.tensorflow
+def test_storing_the_canonical_image_does_not_change_the_result(engine: Engine) -> None:
+    image = synthetic.lesion(11, (900, 700))
+    stored = canonicalise(encode(image))
+    assert np.array_equal(model_input(stored, 160), model_input(image, 160))
+    assert engine.assess([stored], [DERMATOSCOPIC]) == engine.assess([image], [DERMATOSCOPIC])
+
+
+def test_generated_images_are_repeatable_and_different() -> None:
+    assert synthetic.lesion(5).tobytes() == synthetic.lesion(5).tobytes()
+    assert synthetic.lesion(5).tobytes() != synthetic.lesion(6).tobytes()
+    assert synthetic.lesion(5, (320, 200)).size == (320, 200)
