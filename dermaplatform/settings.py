@@ -203,7 +203,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Loading and warming up TensorFlow takes longer than the 4 s after which a starting child is killed.
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A sweep that nobody ran before the next one is due is worth nothing: it must not pile up.
     "sweep-analyses": {
         "task": "diagnosis.tasks.sweep_analyses",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -131,7 +132,8 @@ def test_every_periodic_task_exists_and_expires() -> None:
     from dermaplatform.celery import app
 
     app.loader.import_default_modules()
-    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+    schedule: dict[str, Any] = settings.CELERY_BEAT_SCHEDULE
+    for name, entry in schedule.items():
         assert entry["task"] in app.tasks, f"{name} names a task that does not exist."
         assert entry["options"]["expires"] <= entry["schedule"], f"{name} would pile up."
 
