@@ -1,0 +1,133 @@
+"""Every page in both colours and on three widths: accessible, within the policy, within the window."""
+
+import re
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import axe, steps
+from tests.browser.visits import DEVICES, Visits
+
+# Of whom, and where. RESULT is found in the history.
+RESULT = "result"
+PAGES = [
+    ("", "/"),
+    ("", "/about/"),
+    ("", "/accounts/login/"),
+    ("", "/accounts/signup/"),
+    ("", "/accounts/password/reset/"),
+    ("", "/accounts/password/reset/done/"),
+    ("", "/accounts/password/reset/key/1-none/"),
+    ("", "/accounts/confirm-email/"),
+    ("", "/accounts/confirm-email/none/"),
+    ("", "/accounts/inactive/"),
+    ("alice", "/"),
+    ("alice", "/analyses/"),
+    ("alice", "/analyses/new/"),
+    ("alice", RESULT),
+    ("alice", "/consent/"),
+    ("alice", "/accounts/email/"),
+    ("alice", "/accounts/password/change/"),
+    ("alice", "/accounts/logout/"),
+    ("chen", "/"),
+    ("eve", "/"),
+]
+COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+ADMIN_PAGES = [
+    "/admin/",
+    "/admin/accounts/user/",
+    "/admin/accounts/user/add/",
+]
+
+
+def expect_no_overflow(page: Page) -> None:
+    """The page is no wider than the window, written from either side."""
+    for direction in ("ltr", "rtl"):
+        width = page.evaluate(
+            "direction => { document.dir = direction; return document.documentElement.scrollWidth }",
+            direction,
+        )
+        assert page.viewport_size
+        assert width <= page.viewport_size["width"], f"{page.url} is {width} px wide, written {direction}"
+    page.evaluate("document.dir = 'ltr'")
+
+
+def open_result(page: Page) -> None:
+    page.goto("/analyses/")
+    page.get_by_role("main").get_by_role("listitem").last.get_by_role("link").click()
+    steps.expect_result(page)
+    for fold in page.get_by_role("main").locator("summary").all():
+        fold.click()
+
+
+@pytest.mark.parametrize(("who", "address"), PAGES, ids=[f"{who or 'visitor'} {at}" for who, at in PAGES])
+def test_page(visits: Visits, who: str, address: str) -> None:
+    page = visits.open(who)
+    if address == RESULT:
+        open_result(page)
+    else:
+        page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page).to_have_title(re.compile(r"\S+ · Derma$"))
+    for device in DEVICES.values():
+        page.set_viewport_size(device["viewport"])
+        for colours in COLOURS:
+            page.emulate_media(color_scheme=colours)
+            assert axe.violations(page) == []
+        expect_no_overflow(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect_no_overflow(page)
+
+
+def test_these_checks_notice_what_they_should(visits: Visits) -> None:
+    page = visits.open()
+    page.goto("/about/")
+    page.evaluate("document.querySelector('main').append(new Image())")
+    assert "image-alt" in "".join(axe.violations(page))
+    with visits.expected("content security policy", "https://elsewhere/"):
+        page.evaluate("""
+            const script = Object.assign(document.createElement("script"), { src: "https://elsewhere/" });
+            document.head.append(script);
+        """)
+    with visits.expected("status of 404"):
+        page.evaluate("fetch('/nowhere/')")
+
+
+@pytest.mark.parametrize("address", ADMIN_PAGES)
+def test_admin_page(visits: Visits, address: str) -> None:
+    page = visits.open("eve")
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert axe.violations(page) == []
+
+
+def test_a_printed_result_is_the_result_alone(visits: Visits) -> None:
+    page = visits.open("alice")
+    open_result(page)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", level=1, name=steps.HEADLINES)).to_be_visible()
+    expect(page.get_by_role("img", name="The picture that you sent")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_role("link", name="My analyses")).to_have_count(0)
+    expect(page.get_by_role("button")).to_have_count(0)
+
+
+def background(page: Page) -> str:
+    colour: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return colour
+
+
+def test_the_chosen_colours_stay(visits: Visits) -> None:
+    page = visits.open(color_scheme="light")
+    page.goto("/")
+    light = background(page)
+    page.get_by_label("Colours").select_option(label="Dark")
+    dark = background(page)
+    assert dark != light
+    page.reload()
+    expect(page.get_by_label("Colours")).to_have_value("dark")
+    assert background(page) == dark
+    page.get_by_label("Colours").select_option(label="As the device")
+    page.reload()
+    assert background(page) == light
