@@ -38,7 +38,7 @@ class User(AbstractBaseUser):
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    email = models.EmailField(_("e-mail address"), max_length=254)
+    email = models.EmailField(_("email address"), max_length=254)
     name = models.CharField(_("name"), max_length=150)
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.PATIENT)
     is_active = models.BooleanField(
@@ -60,7 +60,7 @@ class User(AbstractBaseUser):
             models.UniqueConstraint(
                 Lower("email"),
                 name="user_email_unique",
-                violation_error_message=_("There is already an account with this e-mail address."),
+                violation_error_message=_("There is already an account with this email address."),
             ),
             # A role is one of the three that exist.
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),

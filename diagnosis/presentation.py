@@ -16,6 +16,7 @@ from ml_models.taxonomy import Reason, Urgency
 _PACES = ((60, 10), (15, 3), (0, 1))
 _LONG_WAIT = 60  # s
 _TODO_DAYS = 30
+_TODO_ORDER = {Urgency.URGENT.value: 0, Urgency.SOON.value: 1}
 
 # The invented result on the page for visitors.
 SAMPLE = {"nv": 0.52, "mel": 0.22, "bkl": 0.15, "bcc": 0.06}
@@ -83,7 +84,7 @@ def wait(analysis: Analysis) -> Wait:
 
 
 def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
-    """What a patient should do because of the latest analyses, in their order."""
+    """What a patient should do because of the latest analyses: the most urgent first, then the newest."""
     recent = analyses.filter(created_at__gte=timezone.now() - timedelta(days=_TODO_DAYS))[:5]
     found = []
     sites_since: set[str] = set()
@@ -95,7 +96,7 @@ def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
         elif analysis.urgency in {Urgency.URGENT, Urgency.SOON, Urgency.CANNOT_ASSESS}:
             found.append(Todo(analysis, again=False))
         sites_since.add(analysis.body_site)
-    return found
+    return sorted(found, key=lambda todo: _TODO_ORDER.get(todo.analysis.urgency, len(_TODO_ORDER)))
 
 
 def is_phone_photo(analysis: Analysis) -> bool:

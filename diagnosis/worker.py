@@ -54,7 +54,10 @@ class InferenceWorker:
         threading.Thread(target=self._beat_on, name="heartbeat", daemon=True).start()
 
     def stop(self) -> None:
+        """Stop beating, and take the row away at once: health must not count a worker that has gone."""
         self._stop.set()
+        with suppress(DatabaseError):
+            WorkerHeartbeat.objects.filter(worker=self.id).delete()
 
     @contextmanager
     def holding(self, analysis: Analysis) -> Iterator[None]:

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
                 ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                ("email", models.EmailField(max_length=254, verbose_name="email address")),
                 ("name", models.CharField(max_length=150, verbose_name="name")),
                 (
                     "role",
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         django.db.models.functions.text.Lower("email"),
                         name="user_email_unique",
-                        violation_error_message="There is already an account with this e-mail address.",
+                        violation_error_message="There is already an account with this email address.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("role__in", ["patient", "doctor", "admin"])),

@@ -1,7 +1,9 @@
 """What every page uses: icons, fields, times in words."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django import template
 from django.forms import BoundField, CheckboxInput
 from django.http import HttpRequest
@@ -36,6 +38,12 @@ def widget(field: BoundField) -> SafeString:
 @register.filter
 def is_checkbox(field: BoundField) -> bool:
     return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def has_unconfirmed(addresses: Iterable[EmailAddress]) -> bool:
+    """Whether the link can be sent again for one of these addresses."""
+    return any(not address.verified for address in addresses)
 
 
 @register.filter
