@@ -116,8 +116,6 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu publishes no t
     def taken(self) -> Path:
         return Path(self.processed_folder)
 
-    # --- Sending ----------------------------------------------------------------------------------------
-
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
         """Make the message visible, whole or not at all. ConnectionError if the folder cannot be written."""
         folder = self.messages / _safe(queue)
@@ -127,8 +125,6 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu publishes no t
             self._tidy(folder)
             unfinished.write_text(dumps(payload))
             os.replace(unfinished, folder / name)
-
-    # --- Receiving --------------------------------------------------------------------------------------
 
     def _get(self, queue: str) -> dict[str, Any]:
         """Take the oldest message. Empty if there is none, also while the folder is gone or unreadable."""
@@ -209,8 +205,6 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu publishes no t
             self._complained = now
             logger.error("The broker's folder cannot be read, still trying: %s", error)
 
-    # --- Housekeeping -----------------------------------------------------------------------------------
-
     def _tidy(self, folder: Path) -> None:
         """Make the folders; now and then delete what expired unread and what a killed process left."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,8 +243,6 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu publishes no t
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
         with _unavailable():
             self._tidy(self.messages / _safe(queue))
-
-    # --- Bindings: an empty file each, so that there is nothing to lock and nothing to tear --------------
 
     def _binding(self, exchange: str, routing_key: str, pattern: str, queue: str) -> Path:
         text = "&".join(quote(part or "", safe="@") for part in (routing_key, pattern, queue))
