@@ -160,6 +160,8 @@ class Platform:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Who runs the tests under nohup would hand down that hang-ups are ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
             )
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
