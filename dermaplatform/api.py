@@ -8,5 +8,6 @@ from dermaplatform.health import HealthView
 urlpatterns = [
     path("health/", HealthView.as_view(), name="health"),
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("", include("accounts.api.urls")),
     path("", include("diagnosis.api.urls")),
 ]

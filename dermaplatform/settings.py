@@ -35,6 +35,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "accounts",
     "diagnosis",
+    "adminpanel",
     "dermaplatform.apps.PlatformConfig",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -47,11 +48,15 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "django_structlog",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "rest_framework",
+    "simple_history",
 ]
 
 MIDDLEWARE = [
@@ -66,6 +71,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]
@@ -217,6 +224,26 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "sweep-mails": {
+        "task": "accounts.tasks.sweep_mails",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "sweep-exports": {
+        "task": "accounts.tasks.sweep_exports",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "watch-licences": {
+        "task": "accounts.tasks.watch_licences",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "sweep-files": {
+        "task": "accounts.tasks.sweep_files",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- The product's own ----------------------------------------------------------------------------------
@@ -229,6 +256,16 @@ DERMA_LEASE_SECONDS = env.int("DERMA_LEASE_SECONDS", default=15)
 DERMA_MAX_CLAIMS = 3
 DERMA_RING_AGAIN_SECONDS = env.int("DERMA_RING_AGAIN_SECONDS", default=15)
 DERMA_URGENT_WEEKS = env.int("DERMA_URGENT_WEEKS", default=2)
+# Doctors and administrators need a second factor before they see anybody's data, and are signed out when idle.
+DERMA_REQUIRE_MFA = env.bool("DERMA_REQUIRE_MFA", default=not DEMO)
+DERMA_IDLE_MINUTES = env.int("DERMA_IDLE_MINUTES", default=15)
+DERMA_BREAK_GLASS_MINUTES = env.int("DERMA_BREAK_GLASS_MINUTES", default=60)
+DERMA_RETENTION_YEARS = env.int("DERMA_RETENTION_YEARS", default=10)
+DERMA_EXPORT_DAYS = env.int("DERMA_EXPORT_DAYS", default=7)
+# How many proxies stand before the web server; each adds an address to X-Forwarded-For, the last are theirs.
+DERMA_TRUSTED_PROXIES = env.int("DERMA_TRUSTED_PROXIES", default=0)
+# The nginx location that may serve the media folder; empty: the web server sends files itself.
+DERMA_X_ACCEL = env.str("DERMA_X_ACCEL", default="")
 
 # --- The web --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import open_to
 from accounts.models import User
 from ml_models import taxonomy
 
@@ -57,10 +58,8 @@ class Problem(models.TextChoices):
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
     def visible_to(self, user: Any) -> "AnalysisQuerySet":
-        """The one rule of who may see an analysis: a patient sees their own."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(patient=user)
+        """Who may see an analysis: the patient, and to whom the record or this analysis was opened."""
+        return self.filter(open_to(user))
 
     def waiting(self) -> "AnalysisQuerySet":
         return self.filter(status__in=WAITING)

@@ -1,6 +1,7 @@
 """The cast, two of everything, and the few things that every test needs."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,9 +9,17 @@ from uuid import uuid4
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ConsentKind, Role, User
+from accounts.models import (
+    ApplicationStatus,
+    ConsentKind,
+    DoctorApplication,
+    DoctorProfile,
+    Role,
+    User,
+)
 from accounts.services import give_consent
 from dermaplatform.celery import app
 from diagnosis import worker
@@ -45,6 +54,7 @@ def _test_settings(settings: Any, tmp_path: Path) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.DERMA_REQUIRE_MFA = False  # on in the tests that are about it
 
 
 def make_user(email: str, name: str, role: Role = Role.PATIENT, *, consent: bool = False) -> User:
@@ -71,14 +81,38 @@ def carol(db: None) -> User:
     return make_user("carol@example.org", "Carol Noether")
 
 
+def make_doctor(email: str, name: str, *, verified: bool = True) -> User:
+    """A doctor whose licence was verified by nobody in particular, or who has not applied yet."""
+    doctor = make_user(email, name, Role.DOCTOR)
+    DoctorProfile.objects.get_or_create(user=doctor)
+    if verified:
+        application = DoctorApplication.objects.create(
+            doctor=doctor,
+            licence_number=f"LIC-{doctor.pk}",
+            licence_authority="Medical Council",
+            licence_country="CH",
+            licence_expires_on=timezone.localdate() + timedelta(days=365),
+            document="documents/none.pdf",
+            document_type="application/pdf",
+        )
+        assert application.move(ApplicationStatus.VERIFIED, by=None)
+    return doctor
+
+
 @pytest.fixture
 def chen(db: None) -> User:
-    return make_user("chen@example.org", "Mei Chen", Role.DOCTOR)
+    return make_doctor("chen@example.org", "Mei Chen")
 
 
 @pytest.fixture
 def diaz(db: None) -> User:
-    return make_user("diaz@example.org", "Rafael Díaz", Role.DOCTOR)
+    return make_doctor("diaz@example.org", "Rafael Díaz")
+
+
+@pytest.fixture
+def frey(db: None) -> User:
+    """A doctor whom nobody has verified."""
+    return make_doctor("frey@example.org", "Jonas Frey", verified=False)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who somebody is, and what they agreed to."""
+"""Who somebody is."""
 
 import uuid
 from typing import Any, ClassVar
@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from accounts.validators import validate_time_zone
 
 
 class Role(models.TextChoices):
@@ -41,6 +43,10 @@ class User(AbstractBaseUser):
     email = models.EmailField(_("email address"), max_length=254)
     name = models.CharField(_("name"), max_length=150)
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.PATIENT)
+    language = models.CharField(_("language"), max_length=10, blank=True)  # empty: what the browser asks for
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone]
+    )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off instead of deleting an account.")
     )
@@ -97,36 +103,3 @@ class User(AbstractBaseUser):
     @property
     def is_admin(self) -> bool:
         return self.role == Role.ADMIN
-
-
-class ConsentKind(models.TextChoices):
-    CARE = "care", _("Analysis and review of my images")
-
-
-class Consent(models.Model):
-    """That a person agreed to one version of a text. Never changed but for the time of withdrawal."""
-
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="consents")
-    kind = models.CharField(max_length=20, choices=ConsentKind)
-    version = models.PositiveSmallIntegerField()
-    given_at = models.DateTimeField(default=timezone.now)
-    withdrawn_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-given_at",)
-        constraints = [
-            # One consent of a kind is in force for a person at a time.
-            models.UniqueConstraint(
-                fields=("user", "kind"),
-                condition=models.Q(withdrawn_at=None),
-                name="consent_one_in_force",
-            ),
-            # Nothing is withdrawn before it was given.
-            models.CheckConstraint(
-                condition=models.Q(withdrawn_at=None) | models.Q(withdrawn_at__gte=models.F("given_at")),
-                name="consent_withdrawn_after_given",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.version}"

@@ -1,0 +1,61 @@
+"""What this app asks of apps above it: each fills these when it is loaded, none is known here by name."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts.models import User
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file of an export: its path inside of the archive, and its content when it is asked for."""
+
+    path: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class ExportSection:
+    """What an app adds to a person's export."""
+
+    title: str  # for the index page
+    rows: list[dict[str, Any]]  # the same as plain values, for the index page; keys are column titles
+    files: list[ExportedFile] = field(default_factory=list)
+    resources: list[dict[str, Any]] = field(default_factory=list)  # FHIR R4
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the retention rule keeps of a person's records."""
+
+    what: str
+    count: int
+    until: datetime.date
+    why: str
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What an app erases of a person: shown first by `preview`, done by `erase` inside of a transaction.
+
+    `preview` and `erase` give what is erased by kind, with its count, and what is kept. `erase` returns the
+    names of files to delete once the transaction is committed. `obstacle` is a sentence for the person that
+    says why it cannot be done right now, or empty.
+    """
+
+    preview: Callable[[User], tuple[dict[str, int], list[Kept]]]
+    erase: Callable[[User], tuple[dict[str, int], list[Kept], list[str]]]
+    obstacle: Callable[[User], str] = lambda user: ""
+
+
+exporters: list[Callable[[User], ExportSection]] = []
+erasures: list[Erasure] = []
+# Files in the media folder that some row names: what none of them names, and is old, is swept away.
+named_files: list[Callable[[], Iterator[str]]] = []
+# Doctors' next free time by the doctor's primary key; those without one are missing in the answer.
+NextFreeTimes = Callable[[Iterable[int]], dict[int, datetime.datetime]]
+next_free_times: list[NextFreeTimes] = []
+# Called inside the transaction in which a doctor stops being verified: (doctor, reason).
+doctor_stopped: list[Callable[[User, str], None]] = []

@@ -1,0 +1,11 @@
+"""Pages about people, one module a subject."""
+
+from accounts.urls import doctors, people, privacy, relations
+
+app_name = "accounts"
+urlpatterns = [
+    *people.urlpatterns,
+    *doctors.urlpatterns,
+    *relations.urlpatterns,
+    *privacy.urlpatterns,
+]

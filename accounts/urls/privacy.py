@@ -1,0 +1,7 @@
+from django.urls import path
+
+from accounts.views import consents
+
+urlpatterns = [
+    path("consent/", consents.consent, name="consent"),
+]
