@@ -42,7 +42,7 @@ def inference_task(**options: Any) -> Decorator:
 
 
 def default_task(**options: Any) -> Decorator:
-    """A short task of the house: sweeps, mail."""
-    limits = {"soft_time_limit": 60, "time_limit": 90}
-    decorator: Decorator = shared_task(workload="default", **_SURVIVES_A_KILLED_WORKER, **limits, **options)
+    """A task of the house: sweeps, mail. Short, unless `options` give it longer limits."""
+    options = {"soft_time_limit": 60, "time_limit": 90} | options
+    decorator: Decorator = shared_task(workload="default", **_SURVIVES_A_KILLED_WORKER, **options)
     return decorator

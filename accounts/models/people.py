@@ -2,8 +2,11 @@
 
 import uuid
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -74,6 +77,19 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        if self.language and self.language not in dict(settings.LANGUAGES):
+            raise ValidationError({"language": _("This language is not offered. Choose one from the list.")})
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """UTC where this machine knows fewer zones than the one on which it was chosen."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
 
     def get_full_name(self) -> str:
         return self.name

@@ -22,6 +22,19 @@ def export_path(instance: "DataExport", filename: str) -> str:
     return f"exports/{uuid.uuid4().hex}.zip"
 
 
+class DataExportQuerySet(models.QuerySet["DataExport"]):
+    def visible_to(self, user: object) -> "DataExportQuerySet":
+        """Whoever it is about, and nobody else."""
+        return self.filter(user=user) if isinstance(user, User) else self.none()
+
+    def waiting(self) -> "DataExportQuerySet":
+        return self.filter(status__in=[ExportStatus.QUEUED, ExportStatus.RUNNING])
+
+    def downloadable(self) -> "DataExportQuerySet":
+        """Ready, and its time is not over, whether or not the sweep has noticed."""
+        return self.filter(status=ExportStatus.READY, expires_at__gt=timezone.now())
+
+
 class DataExport(models.Model):
     """A copy of everything that is kept about a person; the job that makes it, and its file for 7 days."""
 
@@ -39,6 +52,8 @@ class DataExport(models.Model):
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     log = models.TextField(blank=True)  # for operators
+
+    objects = DataExportQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -62,6 +77,16 @@ class DataExport(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in (ExportStatus.QUEUED, ExportStatus.RUNNING)
+
+    @property
+    def is_downloadable(self) -> bool:
+        return bool(
+            self.status == ExportStatus.READY and self.expires_at and self.expires_at > timezone.now()
+        )
 
 
 class ErasureReceipt(models.Model):

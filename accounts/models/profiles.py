@@ -1,6 +1,7 @@
 """What patients and doctors say about themselves."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -8,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from accounts.geography import coarse
 from accounts.models.people import User
 from accounts.validators import OLDEST, validate_birth_date
 
@@ -15,11 +17,20 @@ LATITUDE = (MinValueValidator(Decimal(-90)), MaxValueValidator(Decimal(90)))
 LONGITUDE = (MinValueValidator(Decimal(-180)), MaxValueValidator(Decimal(180)))
 
 
+def rounded(degrees: Any) -> Any:
+    """A coordinate to 0.01 degrees; what is no number is left as it is, for validation to refuse."""
+    try:
+        return coarse(Decimal(str(degrees)))
+    except InvalidOperation:
+        return degrees
+
+
 def on_earth(name: str) -> models.CheckConstraint:
     """Coordinates come in pairs and lie on the earth."""
+    both = Q(latitude__isnull=False, longitude__isnull=False)  # a comparison with NULL would pass the check
     return models.CheckConstraint(
         condition=Q(latitude=None, longitude=None)
-        | Q(latitude__gte=-90, latitude__lte=90, longitude__gte=-180, longitude__lte=180),
+        | both & Q(latitude__gte=-90, latitude__lte=90, longitude__gte=-180, longitude__lte=180),
         name=name,
         violation_error_message=_(
             "Give both coordinates: latitude from -90 to 90, longitude from -180 to 180."
@@ -84,6 +95,18 @@ class PatientProfile(models.Model):
 
     def __str__(self) -> str:
         return str(self.user.public_id)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._round()
+        super().save(*args, **kwargs)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        self._round()
+        super().clean_fields(exclude=exclude)
+
+    def _round(self) -> None:
+        """No more of a place is ever kept, in no version either, than finding a doctor needs."""
+        self.latitude, self.longitude = rounded(self.latitude), rounded(self.longitude)
 
 
 class Speciality(models.TextChoices):

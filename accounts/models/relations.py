@@ -27,6 +27,21 @@ class CareRelationQuerySet(models.QuerySet["CareRelation"]):
         now = timezone.now()
         return self.filter(Q(until=None) | Q(until__gt=now), since__lte=now, revoked_at=None)
 
+    def of(self, person: User) -> "CareRelationQuerySet":
+        return self.filter(Q(patient=person) | Q(doctor=person))
+
+    def visible_to(self, user: object) -> "CareRelationQuerySet":
+        """The two between whom it is know of a relation: the patient for good, the doctor while it lasts."""
+        if not isinstance(user, User):
+            return self.none()
+        return self.filter(patient=user) if user.is_patient else self.in_force().filter(doctor=user)
+
+    def open_share(self, *, patient: User, doctor: User, scope: Scope) -> "CareRelation | None":
+        """The share of a scope that nobody has stopped, whether or not its time is over."""
+        return self.filter(
+            patient=patient, doctor=doctor, scope=scope, source=Source.SHARE, revoked_at=None
+        ).first()
+
 
 class CareRelation(models.Model):
     """That a doctor may read a patient's record, or the named parts of it, for a time."""
@@ -69,6 +84,15 @@ class CareRelation(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def is_in_force(self) -> bool:
+        now = timezone.now()
+        return self.revoked_at is None and self.since <= now and (self.until is None or self.until > now)
+
+    def named_items(self) -> set[uuid.UUID]:
+        """What a relation of scope `named` opens; nothing by name for the whole record."""
+        return {shared.item for shared in self.items.all()}
 
 
 class SharedItem(models.Model):
@@ -134,6 +158,12 @@ class Opened(models.TextChoices):
     IMAGE = "image", _("an image")
 
 
+class AccessEventQuerySet(models.QuerySet["AccessEvent"]):
+    def visible_to(self, user: object) -> "AccessEventQuerySet":
+        """A patient reads who opened their record; nobody else does."""
+        return self.filter(patient=user) if isinstance(user, User) and user.is_patient else self.none()
+
+
 class AccessEvent(models.Model):
     """One reading of a patient's record by somebody else. Triggers refuse to change or delete a row."""
 
@@ -149,6 +179,8 @@ class AccessEvent(models.Model):
         BreakGlass, on_delete=models.PROTECT, related_name="accesses", null=True, blank=True
     )
     address = models.GenericIPAddressField(null=True, blank=True)
+
+    objects = AccessEventQuerySet.as_manager()
 
     class Meta:
         ordering = ("-at", "-id")

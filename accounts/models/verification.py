@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import User
+from accounts.validators import licence_day
 
 
 class ApplicationStatus(models.TextChoices):
@@ -54,7 +55,7 @@ class ApplicationQuerySet(models.QuerySet["DoctorApplication"]):
 
     def in_force(self) -> "ApplicationQuerySet":
         """Verified, and the licence has not run out, whether or not the clockwork has noticed."""
-        return self.filter(status=S.VERIFIED, licence_expires_on__gte=timezone.localdate())
+        return self.filter(status=S.VERIFIED, licence_expires_on__gte=licence_day())
 
 
 class DoctorApplication(models.Model):
@@ -142,7 +143,7 @@ class ApplicationEvent(models.Model):
         constraints = [
             # A person is told why.
             models.CheckConstraint(
-                condition=~Q(to_status__in=list(NEED_A_REASON)) | ~Q(reason=""),
+                condition=~Q(to_status__in=sorted(NEED_A_REASON)) | ~Q(reason=""),
                 name="application_event_has_reason",
             ),
         ]

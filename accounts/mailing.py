@@ -1,0 +1,147 @@
+"""The way of a mail: a row first, claimed under a lease, sent, tried again, given up after a day.
+
+A worker that dies after the mail server took a message and before the row says so sends it a second time,
+under the same Message-ID, by which mail programs recognise it.
+"""
+
+import uuid
+from datetime import timedelta
+from email.utils import parseaddr
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
+
+import structlog
+from celery import Task
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import MailStatus, OutgoingMail, User
+from dermaplatform.bell import ring, ring_now
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=2)  # longer than the task that sends may run, so it is never renewed
+GIVE_UP_AFTER = timedelta(days=1)
+FORGET_AFTER = timedelta(days=90)
+_LONGEST_PAUSE = timedelta(hours=1)
+_RINGS_A_SWEEP = 200
+_BLANK = {"address": "", "subject": "", "text": "", "html": ""}
+
+
+def enqueue(
+    *, kind: str, address: str, subject: str, text: str, html: str, recipient: User | None = None
+) -> OutgoingMail:
+    """Write a mail into the outbox, as a part of the present transaction. It is sent after the commit."""
+    from accounts.tasks import send_mail
+
+    with transaction.atomic():
+        mail = OutgoingMail.objects.create(
+            recipient=recipient,
+            kind=kind,
+            address=address,
+            subject=" ".join(subject.split())[:200],
+            text=text,
+            html=html,
+        )
+        ring(send_mail, mail.pk)
+    return mail
+
+
+def claim(mail_id: int) -> OutgoingMail | None:
+    """Take a due mail under a new lease; None if it is not there, not due, or somebody else's."""
+    now, token = timezone.now(), uuid.uuid4()
+    due = OutgoingMail.objects.filter(pk=mail_id, status=MailStatus.WAITING, not_before__lte=now)
+    claimed = due.update(
+        status=MailStatus.SENDING,
+        attempts=F("attempts") + 1,
+        lease_token=token,
+        lease_expires_at=now + LEASE,
+    )
+    return OutgoingMail.objects.filter(pk=mail_id, lease_token=token).first() if claimed else None
+
+
+def deliver(mail: OutgoingMail) -> None:
+    """Hand a mail to the mail server; OSError if it does not take it."""
+    message = EmailMultiAlternatives(
+        mail.subject,
+        mail.text,
+        to=[mail.address],
+        headers={"Message-ID": _message_id(mail), "Auto-Submitted": "auto-generated"},
+    )
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    message.send()
+
+
+def _message_id(mail: OutgoingMail) -> str:
+    """The same for every attempt at one mail."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    return f"<{mail.created_at:%Y%m%d%H%M%S%f}.{mail.pk}@{domain}>"
+
+
+def finish(mail: OutgoingMail) -> bool:
+    """It is gone: keep that it was, not what it said. False if the lease was lost meanwhile."""
+    return _end(mail, MailStatus.SENT, sent_at=timezone.now(), log="", **_BLANK)
+
+
+def give_back(mail: OutgoingMail, *, error: str) -> bool:
+    """End a claim without success: wait ever longer and try again, or give up after a day."""
+    now = timezone.now()
+    if now - mail.created_at >= GIVE_UP_AFTER:
+        log.error("mail_given_up", mail=mail.pk, kind=mail.kind, error=error)
+        return _end(mail, MailStatus.GIVEN_UP, log=error[:300], **_BLANK)
+    return _end(mail, MailStatus.WAITING, log=error[:300], not_before=now + pause(mail.attempts))
+
+
+def pause(attempts: int) -> timedelta:
+    """How long to wait after this many attempts: half a minute, one, two, four… at most an hour."""
+    return min(timedelta(seconds=15 * 2 ** min(attempts, 10)), _LONGEST_PAUSE)
+
+
+def _end(mail: OutgoingMail, status: MailStatus, **changes: object) -> bool:
+    held = OutgoingMail.objects.filter(
+        pk=mail.pk, status=MailStatus.SENDING, lease_token=mail.lease_token, lease_token__isnull=False
+    )
+    return bool(held.update(status=status, lease_token=None, lease_expires_at=None, **changes))
+
+
+def what_went_wrong(error: BaseException) -> str:
+    """For operators: the kind of error and the server's code. Its words would repeat the address."""
+    if isinstance(error, SMTPRecipientsRefused):
+        codes = sorted({code for code, _words in error.recipients.values()})
+    else:
+        codes = [error.smtp_code] if isinstance(error, SMTPResponseException) else []
+    return " ".join([type(error).__name__, *map(str, codes)])
+
+
+def take_back_abandoned() -> int:
+    """End the claims of workers that have gone; the number of them."""
+    abandoned = OutgoingMail.objects.filter(status=MailStatus.SENDING, lease_expires_at__lt=timezone.now())
+    lost = [mail.pk for mail in abandoned if give_back(mail, error="The worker went away.")]
+    if lost:
+        log.warning("mail_leases_expired", mails=lost)
+    return len(lost)
+
+
+def ring_overdue(task: Task) -> int:
+    """Ring again for due mails whose last ring nobody answered, oldest first; the number of rings."""
+    now = timezone.now()
+    again_after = timedelta(seconds=settings.DERMA_RING_AGAIN_SECONDS)
+    unanswered = OutgoingMail.objects.filter(
+        status=MailStatus.WAITING, not_before__lte=now, rung_at__lt=now - again_after
+    ).order_by("not_before")
+    rung = []
+    for pk in unanswered.values_list("pk", flat=True)[:_RINGS_A_SWEEP]:
+        if not ring_now(task, pk, expires=again_after):
+            break
+        rung.append(pk)
+    OutgoingMail.objects.filter(pk__in=rung).update(rung_at=now)
+    return len(rung)
+
+
+def forget_old() -> None:
+    """Drop the rows of mails that have long been over."""
+    over = OutgoingMail.objects.filter(status__in=[MailStatus.SENT, MailStatus.GIVEN_UP])
+    over.filter(not_before__lt=timezone.now() - FORGET_AFTER).delete()
