@@ -8,15 +8,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from accounts.models import ConsentKind, Role, User
+from accounts.models import ConsentKind, OutgoingMail, Role, User
 from accounts.services import give_consent
 
 PASSWORD = "demo-derma-2026"  # noqa: S105  (public on purpose)
 ACCOUNTS = (
     ("alice@example.org", "Alice Sommer", Role.PATIENT),
     ("bob@example.org", "Bob Keller", Role.PATIENT),
-    ("chen@example.org", "Dr. Mei Chen", Role.DOCTOR),
-    ("diaz@example.org", "Dr. Rafael Díaz", Role.DOCTOR),
+    ("chen@example.org", "Mei Chen", Role.DOCTOR),
+    ("diaz@example.org", "Rafael Díaz", Role.DOCTOR),
     ("eve@example.org", "Eve Marlow", Role.ADMIN),
 )
 _LINKS = "demo_links"
@@ -29,9 +29,14 @@ def load() -> Iterable[User]:
     """Create or restore the demo accounts and what upper apps add; ImproperlyConfigured outside the demo."""
     if not (settings.DEMO and settings.DEBUG):
         raise ImproperlyConfigured("Demo data can be loaded in demo mode only (DEBUG=1 DEMO=1).")
+    from accounts import demo_people  # needs everything, and this module is needed by the sign-in
+
+    last_mail = OutgoingMail.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     users = [_account(email, name, role) for email, name, role in ACCOUNTS]
+    demo_people.load()
     for loader in loaders:
         loader()
+    OutgoingMail.objects.filter(pk__gt=last_mail).delete()  # nobody has to be told of what is made up
     return users
 
 

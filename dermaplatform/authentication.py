@@ -7,6 +7,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import idle, mfa
+
 
 class SessionTokenAuthentication(XSessionTokenAuthentication):  # type: ignore[misc]
     """The `X-Session-Token` of allauth's sign-in for apps; a token that is not good is 401, not anonymous."""
@@ -15,6 +17,13 @@ class SessionTokenAuthentication(XSessionTokenAuthentication):  # type: ignore[m
         user_and_token = super().authenticate(request)
         if user_and_token is None and self.get_session_token(request):
             raise AuthenticationFailed
+        if user_and_token is not None:
+            user, session = user_and_token
+            mfa.refuse_app(user, request)
+            if idle.is_watched(user):
+                idle.note_use(session)
+                if session.modified:
+                    session.save()
         return user_and_token
 
     def authenticate_header(self, request: Request) -> str:

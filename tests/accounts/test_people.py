@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core import mail
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
@@ -19,6 +20,7 @@ from accounts.models import Consent, ConsentKind, Role, User
 from accounts.selectors import CONSENT_VERSIONS, has_consent
 from accounts.services import give_consent
 from tests.conftest import PASSWORD
+from tests.mails import sent
 
 SIGN_UP = {
     "email": "dora@example.org",
@@ -29,7 +31,7 @@ SIGN_UP = {
 
 
 def link_in_mail() -> str:
-    found = re.search(r"https?://testserver(/\S+)", str(mail.outbox[-1].body))
+    found = re.search(r"https?://testserver(/\S+)", str(sent()[-1].body))
     assert found
     return found[1]
 
@@ -177,3 +179,69 @@ def test_the_consent_page(carol: User, browse: Callable[[User], Client]) -> None
     assert not has_consent(carol, ConsentKind.CARE)
     client.post(reverse("accounts:consent"), {"agree": "on"})
     assert has_consent(carol, ConsentKind.CARE)
+
+
+def test_the_administration_never_lets_anybody_into_an_account(
+    eve: User, chen: User, alice: User, browse: Callable[[User], Client]
+) -> None:
+    client = browse(eve)
+    url = f"/admin/accounts/user/{alice.pk}/"
+    page = client.get(f"{url}change/").content.decode()
+    assert 'name="email"' not in page
+    assert "id_password" not in page
+    client.post(
+        f"{url}change/", {"email": "eve2@example.org", "name": "A", "role": "patient", "is_active": "on"}
+    )
+    alice.refresh_from_db()
+    assert (alice.email, alice.name) == ("alice@example.org", "A")
+    assert client.get(f"{url}password/").status_code == 403
+    assert client.post(f"{url}delete/", {"post": "yes"}).status_code == 403
+    for path in ("account/emailaddress", "mfa/authenticator", "usersessions/usersession"):
+        assert client.get(f"/admin/{path}/").status_code == 404
+
+
+@pytest.mark.parametrize("change", [{"role": "patient", "is_active": "on"}, {"role": "doctor"}])
+def test_a_doctor_who_is_closed_is_out_at_once_and_others_hear_of_it(
+    eve: User,
+    chen: User,
+    browse: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+) -> None:
+    heard: list[tuple[User, str]] = []
+    monkeypatch.setattr("accounts.admin.doctor_stopped", [lambda *told: heard.append(told)])
+    inside = browse(chen)
+    url = f"/admin/accounts/user/{chen.pk}/change/"
+    client = browse(eve)
+    client.post(url, {"name": chen.name, "role": "doctor", "is_active": "on"})
+    assert heard == []
+    client.post(url, {"name": chen.name, **change})
+    assert [doctor for doctor, _reason in heard] == [chen]
+    assert inside.get("/patients/").status_code in (302, 403)
+
+
+def test_the_last_administrator_stays(eve: User, browse: Callable[[User], Client]) -> None:
+    client = browse(eve)
+    url = f"/admin/accounts/user/{eve.pk}/change/"
+    answer = client.post(url, {"name": eve.name, "role": "patient", "is_active": "on"})
+    assert "This is the last administrator" in answer.content.decode()
+    eve.refresh_from_db()
+    assert eve.is_admin
+    User.objects.create_user("root@example.org", PASSWORD, name="Root", role=Role.ADMIN)
+    client.post(url, {"name": eve.name, "role": "patient", "is_active": "on"})
+    eve.refresh_from_db()
+    assert eve.is_patient
+
+
+def test_a_lost_second_factor_is_removed_and_its_owner_told(
+    eve: User, chen: User, alice: User, browse: Callable[[User], Client]
+) -> None:
+    for person in (eve, chen, alice):
+        TOTP.activate(person, generate_totp_secret())
+    chosen = [person.pk for person in (eve, chen, alice)]
+    browse(eve).post("/admin/accounts/user/", {"action": "remove_second_factor", "_selected_action": chosen})
+    left = set(Authenticator.objects.values_list("user__email", flat=True))
+    assert left == {eve.email, alice.email}
+    (message,) = sent()
+    assert message.to == [chen.email]
+    assert "/accounts/2fa/" in str(message.body)

@@ -6,7 +6,7 @@ from accounts.models import User
 
 
 class SignupForm(forms.Form):
-    """What allauth's sign-up asks in addition to e-mail and password, on the page and in the API."""
+    """What allauth's sign-up asks in addition to e-mail and password, on the pages and in the API."""
 
     field_order = ("name", "email", "password1", "password2")
 
@@ -19,7 +19,3 @@ class SignupForm(forms.Form):
     def signup(self, request: HttpRequest, user: User) -> None:
         user.name = self.cleaned_data["name"]
         user.save(update_fields=["name"])
-
-
-class ConsentForm(forms.Form):
-    agree = forms.BooleanField(label=_("I agree to this"))
