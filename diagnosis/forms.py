@@ -4,13 +4,18 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms.profile import DateInput
+from accounts.models import PatientProfile, Sex
+from accounts.validators import validate_birth_date
 from diagnosis import wording
 
+# Questions of the profile that help with a picture.
+ABOUT_PATIENT = ("date_of_birth", "sex")
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif"
 
 
 class NewAnalysisForm(forms.Form):
-    """A picture from gallery or camera, two questions, and consent where it is not given yet."""
+    """A picture from gallery or camera, two questions, and what is missing: consent, age and sex."""
 
     image = forms.FileField(
         label=_("Choose a picture"),
@@ -40,10 +45,32 @@ class NewAnalysisForm(forms.Form):
         error_messages={"required": _("Without your consent we may not look at the picture.")},
     )
 
-    def __init__(self, *args: Any, asks_consent: bool, **kwargs: Any) -> None:
+    date_of_birth = forms.DateField(
+        label=_("Date of birth"), required=False, widget=DateInput, validators=[validate_birth_date]
+    )
+    sex = forms.ChoiceField(
+        label=_("Sex at birth"), required=False, choices=[("", _("Not said")), *Sex.choices]
+    )
+
+    def __init__(
+        self, *args: Any, asks_consent: bool, profile: PatientProfile | None = None, **kwargs: Any
+    ) -> None:
+        """`profile` is what the patient has said before: nothing is asked twice."""
         super().__init__(*args, **kwargs)
         if not asks_consent:
             del self.fields["consent"]
+        for name in ABOUT_PATIENT:
+            if profile is None or getattr(profile, name):
+                del self.fields[name]
+
+    @property
+    def questions_about_patient(self) -> list[forms.BoundField]:
+        return [self[name] for name in ABOUT_PATIENT if name in self.fields]
+
+    @property
+    def about_patient(self) -> dict[str, Any]:
+        """What the patient has now said about themselves; what was left empty stays open."""
+        return {name: self.cleaned_data[name] for name in ABOUT_PATIENT if self.cleaned_data.get(name)}
 
     @property
     def max_bytes(self) -> int:

@@ -25,11 +25,18 @@ class Upload(serializers.Serializer[Any]):
     body_site = serializers.ChoiceField(choices=LOCALIZATIONS, default=UNKNOWN_SITE)
 
 
+class ListQuery(serializers.Serializer[Any]):
+    """How a list of analyses is narrowed."""
+
+    patient = serializers.UUIDField(required=False)
+
+
 class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     """An analysis. Result fields are null until `status` is `done`; names are those of the classifier."""
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
+    patient = serializers.UUIDField(source="patient.public_id", read_only=True, help_text="Whose it is.")
     url = serializers.SerializerMethodField(help_text="Where to read this analysis.")
     image = serializers.SerializerMethodField(
         help_text="The image, re-encoded; needs the same session token."
@@ -48,6 +55,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         model = Analysis
         fields = (
             "id",
+            "patient",
             "status",
             "url",
             "image",

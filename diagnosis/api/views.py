@@ -1,9 +1,10 @@
 from typing import Any, cast
+from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
@@ -12,11 +13,14 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.throttling import BaseThrottle
 
-from accounts.models import User
+from accounts.access_log import record_access, record_accesses
+from accounts.models import Opened, User
 from accounts.permissions import IsPatient
 from dermaplatform.problems import Problem
-from diagnosis.api.serializers import AnalysisSerializer, Upload
+from dermaplatform.throttling import UploadThrottle
+from diagnosis.api.serializers import AnalysisSerializer, ListQuery, Upload
 from diagnosis.files import image_response
 from diagnosis.models import Analysis, AnalysisQuerySet
 from diagnosis.services import ConsentRequired, submit_analysis
@@ -28,8 +32,13 @@ class NewestFirst(CursorPagination):
     ordering = ("-created_at", "-id")
 
 
-class AnalysisViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Analysis]):
-    """The analyses of the person who is signed in."""
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[OpenApiParameter("patient", UUID, description="Only analyses of this patient.")]
+    )
+)
+class AnalysisViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Analysis]):
+    """A patient's own analyses; to a doctor, those that patients have opened to them."""
 
     serializer_class = AnalysisSerializer
     pagination_class = NewestFirst
@@ -39,10 +48,33 @@ class AnalysisViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets
     queryset = Analysis.objects.none()
 
     def get_queryset(self) -> AnalysisQuerySet:
-        return Analysis.objects.visible_to(self.request.user)
+        return Analysis.objects.visible_to(self.request.user).select_related("patient")
 
     def get_permissions(self) -> list[BasePermission]:
         return [IsAuthenticated(), IsPatient()] if self.action == "create" else [IsAuthenticated()]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return super().get_throttles() + ([UploadThrottle()] if self.action == "create" else [])
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        asked = ListQuery(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        patient = asked.validated_data.get("patient")
+        return queryset.filter(patient__public_id=patient) if patient else queryset
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Each patient of whom this page shows something can read who looked."""
+        page = super().paginate_queryset(queryset)
+        record_accesses(self.request, [analysis.patient for analysis in page or []], Opened.ANALYSES)
+        return page
+
+    def retrieve(self, request: Request, public_id: Any) -> Response:
+        return Response(self.get_serializer(self._open(Opened.ANALYSIS)).data)
+
+    def _open(self, opened: Opened) -> Analysis:
+        analysis = self.get_object()
+        record_access(self.request, analysis.patient, opened, analysis.public_id)
+        return analysis
 
     @extend_schema(
         request={"multipart/form-data": Upload},
@@ -82,4 +114,5 @@ class AnalysisViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets
     @action(detail=True, methods=["get"])
     def image(self, request: Request, public_id: Any) -> HttpResponseBase:
         """The image as it was examined."""
-        return image_response(self.get_object().image, "image/png")
+        analysis = self._open(Opened.IMAGE)
+        return image_response(analysis.image, "image/png", kept=analysis.patient == request.user)

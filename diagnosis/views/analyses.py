@@ -1,4 +1,4 @@
-"""Pages of patients, and the home page of everybody."""
+"""Pages about analyses."""
 
 from uuid import UUID
 
@@ -7,41 +7,30 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from accounts.models import ConsentKind, Role, User
+from accounts.access_log import record_access
+from accounts.models import ConsentKind, Opened, Role, User
 from accounts.permissions import role_required
+from accounts.profiles import Why, patient_profile, update_profile
 from accounts.requests import SignedInRequest
 from accounts.selectors import has_consent
 from accounts.services import give_consent
+from dermaplatform.throttling import UPLOAD, limited
 from diagnosis import presentation
 from diagnosis.files import image_response
 from diagnosis.forms import NewAnalysisForm
 from diagnosis.models import Analysis
+from diagnosis.patients import reading
 from diagnosis.services import Submission, submit_analysis
 from diagnosis.uploads import UploadRefused
 
 PAGE_SIZE = 20
-ON_HOME = 3
-
-
-@never_cache
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """The first page, which depends on who looks."""
-    user = request.user
-    if not isinstance(user, User):
-        return render(request, "home/anonymous.html", {"sample": presentation.bars(presentation.SAMPLE)})
-    if not user.is_patient:
-        return render(request, f"home/{user.role}.html")
-    analyses = Analysis.objects.visible_to(user)
-    context = {"recent": analyses[:ON_HOME], "todos": presentation.todos(analyses)}
-    return render(request, "home/patient.html", context)
 
 
 @never_cache
@@ -54,6 +43,7 @@ def history(request: SignedInRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited(UPLOAD)
 @role_required(Role.PATIENT)
 def new(request: SignedInRequest) -> HttpResponse:
     """Ask for a picture and queue its analysis. A refused picture leaves the other answers as they are."""
@@ -62,6 +52,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         request.POST if posted else None,
         request.FILES if posted else None,
         asks_consent=not has_consent(request.user, ConsentKind.CARE),
+        profile=patient_profile(request.user),
         initial=_answers_of(request),
     )
     if posted and form.is_valid() and (submission := _submit(request.user, form)):
@@ -83,6 +74,8 @@ def _submit(patient: User, form: NewAnalysisForm) -> Submission | None:
     answers = form.cleaned_data
     if answers.get("consent"):
         give_consent(user=patient, kind=ConsentKind.CARE)
+    if form.about_patient:
+        update_profile(patient=patient, by=patient, why=Why.UPLOAD, **form.about_patient)
     try:
         return submit_analysis(
             patient=patient,
@@ -108,16 +101,19 @@ def _answers_of(request: SignedInRequest) -> dict[str, str]:
 
 
 def _find(request: HttpRequest, public_id: UUID) -> Analysis:
-    return get_object_or_404(Analysis.objects.visible_to(request.user), public_id=public_id)
+    visible = Analysis.objects.visible_to(request.user).select_related("patient")
+    return get_object_or_404(visible, public_id=public_id)
 
 
-def _context(analysis: Analysis) -> dict[str, object]:
+def _context(user: User, analysis: Analysis) -> dict[str, object]:
+    """What both pages show; `reading` is there if somebody else than the patient looks."""
     return {
         "analysis": analysis,
         "wait": presentation.wait(analysis),
         "bars": presentation.bars(analysis.probabilities or {}),
         "reasons": presentation.reasons(analysis),
         "card": presentation.card(analysis.release) if analysis.is_done else None,
+        "reading": None if analysis.patient == user else reading(user, analysis.patient),
     }
 
 
@@ -125,30 +121,40 @@ def _context(analysis: Analysis) -> dict[str, object]:
 @require_safe
 @login_required
 def detail(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    return render(request, "diagnosis/detail.html", _context(_find(request, public_id)))
+    """An analysis, in other words for a doctor than for the patient."""
+    analysis = _find(request, public_id)
+    record_access(request, analysis.patient, Opened.ANALYSIS, analysis.public_id)
+    folder = "diagnosis" if analysis.patient == request.user else "diagnosis/reader"
+    return render(request, f"{folder}/detail.html", _context(request.user, analysis))
 
 
 @never_cache
 @require_safe
 def state(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The part of the page that changes by itself; 204 while it looks as the page (`?seen=`) shows it."""
-    if not request.user.is_authenticated:
+    if not isinstance(request.user, User):
         # A sign-in page has no place inside of another page: the whole page asks for it.
         htmx = request.headers.get("HX-Request")
         return HttpResponseClientRefresh() if htmx else redirect_to_login(request.get_full_path())
     analysis = _find(request, public_id)
     if analysis.is_waiting and request.GET.get("seen") == presentation.wait(analysis).step:
         return HttpResponse(status=204)
-    return render(request, "diagnosis/parts/state.html", {**_context(analysis), "swapped": True})
+    record_access(request, analysis.patient, Opened.ANALYSIS, analysis.public_id)
+    folder = "diagnosis/parts" if analysis.patient == request.user else "diagnosis/reader"
+    return render(request, f"{folder}/state.html", {**_context(request.user, analysis), "swapped": True})
 
 
 @require_safe
 @login_required
-def image(request: SignedInRequest, public_id: UUID) -> FileResponse:
-    return image_response(_find(request, public_id).image, "image/png")
+def image(request: SignedInRequest, public_id: UUID) -> HttpResponseBase:
+    analysis = _find(request, public_id)
+    record_access(request, analysis.patient, Opened.IMAGE, analysis.public_id)
+    return image_response(analysis.image, "image/png", kept=analysis.patient == request.user)
 
 
 @require_safe
 @login_required
-def thumbnail(request: SignedInRequest, public_id: UUID) -> FileResponse:
-    return image_response(_find(request, public_id).thumbnail, "image/jpeg")
+def thumbnail(request: SignedInRequest, public_id: UUID) -> HttpResponseBase:
+    analysis = _find(request, public_id)
+    record_access(request, analysis.patient, Opened.IMAGE, analysis.public_id)
+    return image_response(analysis.thumbnail, "image/jpeg", kept=analysis.patient == request.user)
