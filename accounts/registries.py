@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from accounts.models import User
 
@@ -50,12 +51,35 @@ class Erasure:
     obstacle: Callable[[User], str] = lambda user: ""
 
 
+@dataclass(frozen=True)
+class NamedFiles:
+    """Folders of the media folder that an app writes, and the files in them that some row names."""
+
+    folders: tuple[str, ...]
+    names: Callable[[], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Shareable:
+    """One thing of a patient that can be shared by itself: its public id, and how a list shows it."""
+
+    item: UUID
+    title: str
+    at: datetime.datetime
+    url: str
+    thumbnail: str  # address of a picture
+
+
 exporters: list[Callable[[User], ExportSection]] = []
 erasures: list[Erasure] = []
-# Files in the media folder that some row names: what none of them names, and is old, is swept away.
-named_files: list[Callable[[], Iterator[str]]] = []
+# Erase what was kept of people who have gone, once its time is over; gives the names of files to delete.
+lapsed: list[Callable[[], list[str]]] = []
+# What lies in one of these folders, is old and is named by no row, is swept away.
+named_files: list[NamedFiles] = []
 # Doctors' next free time by the doctor's primary key; those without one are missing in the answer.
 NextFreeTimes = Callable[[Iterable[int]], dict[int, datetime.datetime]]
 next_free_times: list[NextFreeTimes] = []
 # Called inside the transaction in which a doctor stops being verified: (doctor, reason).
 doctor_stopped: list[Callable[[User, str], None]] = []
+# What of a patient can be shared by itself.
+shareables: list[Callable[[User], Iterable[Shareable]]] = []
