@@ -42,3 +42,10 @@ class IsPatient(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return isinstance(request.user, User) and request.user.is_patient
+
+
+class ReadsRecords(BasePermission):
+    """Endpoints for doctors and administrators; what they find there, relations and emergencies open."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.user, User) and (request.user.is_doctor or request.user.is_admin)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 
+from dermaplatform.throttling import Rate
 from ml_models.runtime import ReleaseError, default_release, read_card, release_path
 
 
@@ -38,3 +41,71 @@ def lease_outlives_renewals(app_configs: object, **kwargs: Any) -> list[CheckMes
             )
         ]
     return []
+
+
+@register()
+def site_has_an_address(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    parts = urlsplit(settings.SITE_URL)
+    if parts.scheme in ("http", "https") and parts.hostname and "*" not in parts.netloc:
+        return []
+    return [
+        Error(
+            f"Links in mails would lead nowhere: {settings.SITE_URL!r} is no address.",
+            hint="Set SITE_URL, such as https://derma.example.org",
+            id="derma.E004",
+        )
+    ]
+
+
+@register()
+def rates_can_be_read(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for action, limits in settings.DERMA_RATES.items():
+        for kind, written in limits.items():
+            try:
+                Rate.parse(written)
+            except ValueError as error:
+                found.append(Error(f"{action} by {kind}: {error}", id="derma.E005"))
+    return found
+
+
+# What each number may be, and why not more or less.
+_BOUNDS = {
+    "DERMA_TRUSTED_PROXIES": (0, 10, "it is how many proxies stand before the web server"),
+    "DERMA_IDLE_MINUTES": (1, 8 * 60, "a doctor's screen must not stay open over night"),
+    "DERMA_BREAK_GLASS_MINUTES": (1, 24 * 60, "the database refuses an emergency access of more than a day"),
+    "DERMA_RETENTION_YEARS": (0, 100, "it is a number of years"),
+    "DERMA_EXPORT_DAYS": (1, 30, "a copy of a whole record must not lie about"),
+}
+
+
+@register()
+def numbers_are_in_bounds(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(f"{name} must lie between {least} and {most}: {why}.", id="derma.E006")
+        for name, (least, most, why) in _BOUNDS.items()
+        if not least <= getattr(settings, name) <= most
+    ]
+
+
+@register()
+def location_for_files_is_a_path(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    location = settings.DERMA_X_ACCEL
+    if not location or (location.startswith("/") and not location.startswith("//")):
+        return []
+    return [
+        Error("DERMA_X_ACCEL is the path of an internal location of nginx, such as /media/", id="derma.E007")
+    ]
+
+
+@register(Tags.security, deploy=True)
+def nobody_goes_without_a_second_factor(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    if settings.DERMA_REQUIRE_MFA:
+        return []
+    return [
+        Caution(
+            "Doctors and administrators may see patients' data with a password alone.",
+            hint="Leave DERMA_REQUIRE_MFA at its default.",
+            id="derma.W001",
+        )
+    ]

@@ -11,15 +11,26 @@ PRIVATE_KEYS = frozenset(
     {
         "email", "name", "password", "ip", "user_agent", "image", "file", "filename", "probabilities",
         "top", "urgency", "reasons", "token", "session_token", "x_session_token", "cookie", "body_site",
+        "address", "place", "latitude", "longitude", "date_of_birth", "sex", "skin_type", "allergies",
+        "medication", "skin_cancer_history", "licence_number", "document", "reason",
     }
 )  # fmt: skip
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _TAKEN_OUT = "[redacted]"
+_IN_TEXTS = (
+    re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),  # e-mail addresses
+    # What stands behind the path: words that were searched for, where somebody is.
+    re.compile(r"(?<=[\w/-]\?)[\w.~%+-]+=[^\s\"'<>]*"),
+    re.compile(r"(?<=/confirm-email/)[^/\s]+"),  # the links in mails open an account
+    re.compile(r"(?<=/password/reset/key/)[^/\s]+"),
+    re.compile(r"(?<=/erased/)[^/\s]+"),  # the address of a receipt, known to its owner alone
+)
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _EMAIL.sub(_TAKEN_OUT, value)
+        for private in _IN_TEXTS:
+            value = private.sub(_TAKEN_OUT, value)
+        return value
     if isinstance(value, dict):
         return {k: _TAKEN_OUT if str(k).lower() in PRIVATE_KEYS else _clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -28,7 +39,7 @@ def _clean(value: Any) -> Any:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Structlog processor: replaces the values of private keys, and e-mail addresses anywhere in a text."""
+    """Structlog processor: replaces the values of private keys, and what is private anywhere in a text."""
     return dict(_clean(dict(event)))
 
 

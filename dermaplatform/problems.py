@@ -1,5 +1,6 @@
 """Errors of the API as problem details (RFC 9457), each with a stable `code`."""
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -8,9 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 CONTENT_TYPE = "application/problem+json"
+USUAL_WAIT = 60  # seconds; what somebody is told who came too often, if nothing better is known
 
 _CODES = {
     400: "invalid",
@@ -63,6 +64,8 @@ def _flatten(detail: Any, field: str = "") -> list[dict[str, str]]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook: every error that it knows becomes a problem document; others go on to `server_error`."""
+    from rest_framework.views import set_rollback  # DRF's views load the throttles, which load this module
+
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -86,14 +89,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
-def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith(("/api/", "/_allauth/"))
 
 
-def _respond(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
-    if _is_api(request):
+def _respond(request: HttpRequest, status: int, detail: str = "", **context: Any) -> HttpResponse:
+    if is_api(request):
         return JsonResponse(problem(status=status, detail=detail), status=status, content_type=CONTENT_TYPE)
-    return render(request, f"{status}.html", status=status)
+    return render(request, f"{status}.html", context, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -106,6 +109,16 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _respond(request, 404, "Not found.")
+
+
+def too_many_requests(
+    request: HttpRequest, exception: Exception | None = None, *, wait: int = USUAL_WAIT
+) -> HttpResponse:
+    """Somebody has to wait, so many seconds. allauth calls this too, without knowing how many."""
+    detail = f"Too many requests. Try again in {wait} seconds."
+    response = _respond(request, 429, detail, minutes=math.ceil(wait / 60))
+    response["Retry-After"] = str(wait)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

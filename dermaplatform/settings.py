@@ -25,9 +25,15 @@ DEMO = env.bool("DEMO", default=False)
 if DEMO and not DEBUG:
     raise ImproperlyConfigured("DEMO publishes accounts with a known password, so it works with DEBUG only.")
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-debug") if DEBUG else env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# What links in mails begin with.
+SITE_URL = env.str(
+    "SITE_URL",
+    default=f"http://127.0.0.1:{env.str('PORT', default='8000')}" if DEBUG else f"https://{ALLOWED_HOSTS[0]}",
+)
 ROOT_URLCONF = "dermaplatform.urls"
 WSGI_APPLICATION = "dermaplatform.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -63,18 +69,23 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dermaplatform.middleware.SafeByDefault",
+    "dermaplatform.throttling.LimitByAddress",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.middleware.IdleTimeout",
+    "accounts.middleware.OwnLanguageAndZone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "accounts.middleware.SecondFactor",
 ]
 if DEBUG:
     MIDDLEWARE.append("dermaplatform.middleware.OwnNotFound")
@@ -110,15 +121,31 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # What is deleted is overwritten: somebody who was erased is in no free page of the file either.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
     # Tests with threads and processes need a file.
     _database["TEST"] = {"NAME": STATE_DIR / "test.sqlite3"}
 else:
     _database["OPTIONS"] = {"connect_timeout": 5}
 
-# In the database, because it is there on every machine, and a broker that is down must not end a sign-in.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
+# Rate limits count here. Redis where there is one, and while it is silent the table: see docs/decisions/.
+_TABLE = {
+    "BACKEND": "dermaplatform.caches.TableCache",
+    "LOCATION": "django_cache",
+    "OPTIONS": {"MAX_ENTRIES": 1_000_000},  # a full table is culled, and limits would be forgotten
+}
+REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="derma:")
+CACHES: dict[str, dict[str, Any]] = {"default": _TABLE}
+if REDIS_URL:
+    _redis = {
+        "BACKEND": "dermaplatform.caches.RedisOrTable",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_PREFIX}cache",
+        "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},
+    }
+    CACHES = {"default": _redis, "table": _TABLE}
 
 MEDIA_ROOT = Path(env.str("DERMA_MEDIA_DIR", default=str(STATE_DIR / "media")))
 MEDIA_URL = ""  # nothing is served from it: diagnosis.views.image decides who sees what
@@ -169,7 +196,35 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+# By address and by account ("key": the e-mail address that is tried, whether or not it has an account).
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "20/m/ip",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user",
+    "confirm_email": "1/3m/key",
+}
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # a mail for what changes about the sign-in
 HEADLESS_CLIENTS = ("app",)
+HEADLESS_TOKEN_STRATEGY = "accounts.idle.IdleTokenStrategy"  # noqa: S105  (a class)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
+MFA_TOTP_ISSUER = "Derma"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute wrong
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_FORMS = {
+    "authenticate": "accounts.allauth_forms.CodeForm",
+    "reauthenticate": "accounts.allauth_forms.CodeAgainForm",
+    "activate_totp": "accounts.allauth_forms.ActivateAppForm",
+    "add_webauthn": "accounts.allauth_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.allauth_forms.EditPasskeyForm",
+}
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
@@ -184,7 +239,6 @@ KEEPALIVE = {
     for name, value in {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}.items()
     if hasattr(socket, name)
 }
-REDIS_URL = env.str("REDIS_URL", default="")
 DERMA_BROKER_DIR = STATE_DIR / "broker"
 CELERY_BROKER_URL = REDIS_URL or "derma-files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
@@ -194,7 +248,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
         "socket_keepalive_options": KEEPALIVE,
-        "global_keyprefix": env.str("REDIS_PREFIX", default="derma:"),
+        "global_keyprefix": REDIS_PREFIX,
     }
     if REDIS_URL
     else {
@@ -256,7 +310,7 @@ DERMA_LEASE_SECONDS = env.int("DERMA_LEASE_SECONDS", default=15)
 DERMA_MAX_CLAIMS = 3
 DERMA_RING_AGAIN_SECONDS = env.int("DERMA_RING_AGAIN_SECONDS", default=15)
 DERMA_URGENT_WEEKS = env.int("DERMA_URGENT_WEEKS", default=2)
-# Doctors and administrators need a second factor before they see anybody's data, and are signed out when idle.
+# Doctors and administrators need a second factor before they see anybody's data; idle, they are signed out.
 DERMA_REQUIRE_MFA = env.bool("DERMA_REQUIRE_MFA", default=not DEMO)
 DERMA_IDLE_MINUTES = env.int("DERMA_IDLE_MINUTES", default=15)
 DERMA_BREAK_GLASS_MINUTES = env.int("DERMA_BREAK_GLASS_MINUTES", default=60)
@@ -264,6 +318,18 @@ DERMA_RETENTION_YEARS = env.int("DERMA_RETENTION_YEARS", default=10)
 DERMA_EXPORT_DAYS = env.int("DERMA_EXPORT_DAYS", default=7)
 # How many proxies stand before the web server; each adds an address to X-Forwarded-For, the last are theirs.
 DERMA_TRUSTED_PROXIES = env.int("DERMA_TRUSTED_PROXIES", default=0)
+# How often: an account, and an address with everybody behind it. 30 reads a second are always allowed, and a
+# list that comes with all its pictures at once.
+DERMA_RATES = {
+    "api": {
+        "account": env.str("DERMA_API_RATE", default="360/10s"),
+        "address": env.str("DERMA_API_RATE_PER_ADDRESS", default="1500/10s"),
+    },
+    "upload": {
+        "account": env.str("DERMA_UPLOAD_RATE", default="60/10m"),
+        "address": env.str("DERMA_UPLOAD_RATE_PER_ADDRESS", default="300/10m"),
+    },
+}
 # The nginx location that may serve the media folder; empty: the web server sends files itself.
 DERMA_X_ACCEL = env.str("DERMA_X_ACCEL", default="")
 
@@ -272,6 +338,7 @@ DERMA_X_ACCEL = env.str("DERMA_X_ACCEL", default="")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["dermaplatform.authentication.SessionTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["dermaplatform.throttling.AccountThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -321,6 +388,7 @@ if env.bool("BEHIND_TLS_PROXY", default=False):
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "dermaplatform.formats"
 USE_TZ = True
 
 LOGGING_CONFIG = None

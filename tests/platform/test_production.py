@@ -65,4 +65,5 @@ def test_plain_http_is_sent_to_tls(production: None, client: Client) -> None:
 
 def test_django_finds_nothing_to_warn_of_in_a_deployment(settings: Any, production: None) -> None:
     settings.SECRET_KEY = "a-secret-of-the-length-that-one-should-have-0123456789-abcdefgh"
+    settings.DERMA_REQUIRE_MFA = True  # as it is when nobody says otherwise
     call_command("check", deploy=True, fail_level="WARNING")

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import demo
-from accounts.models import User
+from accounts import demo, verification
+from accounts.directory import public_doctors
+from accounts.models import OutgoingMail, User
 from dermaplatform import checks
 from diagnosis.models import Analysis
 
@@ -76,10 +78,16 @@ def test_the_demo_can_be_loaded_twice(db: None, settings: Any) -> None:
     settings.DEMO = settings.DEBUG = True
     call_command("load_demo", verbosity=0)
     call_command("load_demo", verbosity=0)
-    assert User.objects.count() == len(demo.ACCOUNTS)
+    assert User.objects.count() == len(demo.ACCOUNTS) + 1
+    frey = User.objects.get(email="frey@example.org")
+    assert not frey.has_usable_password()
+    assert verification.waiting_count() == 1
+    assert {profile.user.name for profile in public_doctors()} == {"Mei Chen", "Rafael Díaz"}
+    assert not OutgoingMail.objects.exists()
     alice = User.objects.get(email="alice@example.org")
     assert alice.check_password("demo-derma-2026")
     assert alice.analyses.count() > 0
+    assert alice.care_relations.in_force().count() == 1
 
 
 def test_checks_say_what_is_wrong(settings: Any) -> None:
@@ -105,3 +113,28 @@ def test_with_debug_what_is_not_there_is_told_in_our_own_words(
         assert "DEBUG" not in answer.content.decode()
     assert client.get("/api/v1/nowhere/").json()["code"] == "not_found"
     assert client.get("/about").status_code == 301  # a missing slash is still added
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("SITE_URL", "https://*", "derma.E004"),
+        ("SITE_URL", "derma.example.org", "derma.E004"),
+        ("DERMA_RATES", {"upload": {"account": "sixty"}}, "derma.E005"),
+        ("DERMA_TRUSTED_PROXIES", -1, "derma.E006"),
+        ("DERMA_IDLE_MINUTES", 0, "derma.E006"),
+        ("DERMA_BREAK_GLASS_MINUTES", 24 * 60 + 1, "derma.E006"),
+        ("DERMA_EXPORT_DAYS", 0, "derma.E006"),
+        ("DERMA_X_ACCEL", "media/", "derma.E007"),
+        ("DERMA_X_ACCEL", "//elsewhere/", "derma.E007"),
+        ("DERMA_REQUIRE_MFA", False, "derma.W001"),
+    ],
+)
+def test_a_setting_that_does_not_make_sense_is_said_at_the_start(
+    settings: Any, name: str, value: object, found: str
+) -> None:
+    settings.DERMA_REQUIRE_MFA = True
+    settings.SECRET_KEY = "a-secret-of-the-length-that-one-should-have-0123456789-abcdefgh"
+    before = {message.id for message in run_checks(include_deployment_checks=True)}
+    setattr(settings, name, value)
+    assert {message.id for message in run_checks(include_deployment_checks=True)} - before == {found}
