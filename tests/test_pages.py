@@ -402,11 +402,21 @@ def test_the_demo_shows_the_link_of_the_mail(client: Client, settings: Any, alic
     assert "Choose a new password" in text(client.get(link, follow=True))
 
 
-@pytest.mark.parametrize("page", ["email", "password/change", "reauthenticate", "logout"])
-def test_account_pages_are_in_our_look(browse: Browse, alice: User, page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "look"),
+    [
+        ("email", "settings"),
+        ("password/change", "settings"),
+        ("devices", "settings"),
+        ("2fa", "settings"),
+        ("reauthenticate", "entrance"),
+        ("logout", "entrance"),
+    ],
+)
+def test_account_pages_are_in_our_look(browse: Browse, alice: User, page: str, look: str) -> None:
     response = browse(alice).get(f"/accounts/{page}/")
     assert response.status_code == 200
-    assert 'class="entrance"' in response.content.decode()
+    assert f'class="{look}"' in response.content.decode()
 
 
 def test_no_field_has_a_placeholder_instead_of_a_label(client: Client, db: None) -> None:

@@ -78,3 +78,36 @@ reveal(document);
 document.addEventListener("htmx:load", (event) => reveal(event.target));
 
 document.querySelector("[data-focus]")?.focus();
+
+// The name that this browser uses for a zone: Asia/Calcutta and Asia/Kolkata are one.
+function zoneName(name) {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return name;
+  }
+}
+
+// Proposes the time zone of the device, once for each zone that the person has not turned down.
+function proposeZone(form) {
+  const device = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const kept = "zone-kept";
+  try {
+    if (localStorage.getItem(kept) === device) return;
+  } catch {
+    return; // Without storage it would be asked on every page.
+  }
+  if (!device || device.startsWith("Etc/") || device === zoneName(form.dataset.zone)) return;
+  const words = form.querySelector("[data-zone-words]");
+  words.textContent = words.dataset.zoneWords
+    .replace("{device}", device.replaceAll("_", " "))
+    .replace("{here}", form.dataset.zone.replaceAll("_", " "));
+  form.elements.time_zone.value = device;
+  form.hidden = false;
+  form.querySelector("[data-zone-keep]").addEventListener("click", () => {
+    localStorage.setItem(kept, device);
+    form.hidden = true;
+  });
+}
+
+document.querySelectorAll("[data-zone]").forEach(proposeZone);

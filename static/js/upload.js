@@ -221,7 +221,7 @@ form.addEventListener("submit", (event) => {
     }
     sending(false);
     if (request.status === 422) showAnswer(request.response);
-    else showError("image", words.offline);
+    else showError("image", request.status === 429 ? words.often : words.offline);
   });
   for (const type of ["error", "timeout", "abort"]) {
     request.addEventListener(type, () => {

@@ -9,8 +9,11 @@ from playwright.sync_api import Page, expect
 from tests.browser import axe, steps
 from tests.browser.visits import DEVICES, Visits
 
-# Of whom, and where. RESULT is found in the history.
+# Of whom, and where. RESULT is found in the history, the record and its result in the list of patients.
 RESULT = "result"
+RECORD = "record"
+READ_RESULT = "result of a patient"
+SHARE = "share"
 PAGES = [
     ("", "/"),
     ("", "/about/"),
@@ -32,12 +35,48 @@ PAGES = [
     ("alice", "/accounts/logout/"),
     ("chen", "/"),
     ("eve", "/"),
+    ("", "/doctors/"),
+    ("", "/doctors/?latitude=47.40&longitude=8.50"),
+    ("alice", "/doctors/?name=nobody"),
+    ("chen", "/settings/practice/"),
+    ("chen", "/settings/licence/"),
+    ("chen", "/settings/licence/apply/"),
+    ("chen", "/patients/"),
+    ("chen", "/patients/?name=nobody"),
+    ("chen", RECORD),
+    ("chen", READ_RESULT),
+    ("eve", "/patients/"),
+    ("alice", "/share/"),
+    ("alice", "/share/?name=chen"),
+    ("alice", SHARE),
+    ("alice", "/settings/sharing/"),
+    ("alice", "/settings/accesses/"),
+    ("", "/accounts/signup/doctor/"),
+    ("alice", "/settings/"),
+    ("alice", "/settings/profile/"),
+    ("alice", "/settings/language/"),
+    ("alice", "/accounts/2fa/"),
+    ("alice", "/accounts/2fa/totp/activate/"),
+    ("alice", "/accounts/2fa/webauthn/"),
+    ("alice", "/accounts/devices/"),
+    ("alice", "/accounts/reauthenticate/"),
+    ("alice", "/settings/consents/"),
+    ("alice", "/settings/consents/research/"),
+    ("alice", "/settings/data/"),
+    ("alice", "/settings/data/erase/"),
+    ("chen", "/settings/data/"),
+    ("chen", "/settings/"),
+    ("chen", "/settings/profile/"),
 ]
 COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ADMIN_PAGES = [
     "/admin/",
     "/admin/accounts/user/",
     "/admin/accounts/user/add/",
+    "/admin/accounts/doctorapplication/",
+    "/admin/accounts/breakglass/",
+    "/admin/accounts/breakglass/add/",
+    "/admin/accounts/doctorapplication/?status=all&q=chen",
 ]
 
 
@@ -53,6 +92,36 @@ def expect_no_overflow(page: Page) -> None:
     page.evaluate("document.dir = 'ltr'")
 
 
+def open_first(page: Page, address: str) -> None:
+    """Follow the first link of a list."""
+    page.goto(address)
+    page.get_by_role("main").get_by_role("listitem").first.get_by_role("link").first.click()
+
+
+def open_record(page: Page) -> None:
+    open_first(page, "/patients/")
+    expect(page.get_by_role("heading", name="Analyses")).to_be_visible()
+
+
+def open_read_result(page: Page) -> None:
+    open_record(page)
+    page.get_by_role("main").get_by_role("listitem").first.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="What the picture resembles")).to_be_visible()
+
+
+def open_share(page: Page) -> None:
+    open_first(page, "/share/?name=chen")
+    expect(page.get_by_role("heading", name="Share with")).to_be_visible()
+
+
+# Pages whose address depends on what is there.
+FOUND = {
+    RECORD: open_record,
+    READ_RESULT: open_read_result,
+    SHARE: open_share,
+}
+
+
 def open_result(page: Page) -> None:
     page.goto("/analyses/")
     page.get_by_role("main").get_by_role("listitem").last.get_by_role("link").click()
@@ -66,6 +135,8 @@ def test_page(visits: Visits, who: str, address: str) -> None:
     page = visits.open(who)
     if address == RESULT:
         open_result(page)
+    elif address in FOUND:
+        FOUND[address](page)
     else:
         page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)

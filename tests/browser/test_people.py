@@ -16,7 +16,7 @@ def test_the_sign_in_page_lists_the_demo_accounts_and_signs_in(visits: Visits) -
     for email, name, _ in ACCOUNTS:
         expect(demo.get_by_role("listitem").filter(has_text=email)).to_contain_text(name)
     demo.get_by_role("button", name=re.compile("Chen")).click()
-    expect(page.get_by_role("heading", level=1, name="Hello, Dr. Mei Chen")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Hello, Mei Chen")).to_be_visible()
 
 
 def test_a_wrong_password_is_said_at_the_form(visits: Visits) -> None:
@@ -51,7 +51,7 @@ def test_a_forgotten_password_is_chosen_anew(visits: Visits) -> None:
 def test_a_doctor_has_a_home_and_no_patient_s_places(visits: Visits) -> None:
     page = visits.open("chen")
     page.goto("/")
-    expect(page.get_by_role("heading", level=1, name="Hello, Dr. Mei Chen")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Hello, Mei Chen")).to_be_visible()
     expect(page.get_by_role("link", name="New analysis")).to_have_count(0)
     with visits.expected("status of 403"):
         page.goto("/analyses/new/")
