@@ -1,4 +1,4 @@
-"""Which release of the classifier answers patients, and which runs along: chosen by administrators, as rows."""
+"""Which release of the classifier answers patients, and which runs along: rows that administrators add."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ def shadow_release() -> str:
 
 
 def verified(name: str) -> Card:
-    """The card of an installed release that may be used: hashes, classes, input contract. Raises ReleaseError."""
+    """The card of a release whose hashes, classes and input contract match. Raises ReleaseError."""
     return named(folder.verify(folder.release_path(name)), name)
 
 
@@ -56,15 +56,18 @@ def named(card: Card, name: str) -> Card:
     return card
 
 
-def installed() -> list[Installed]:
+def names() -> list[str]:
     """Every release in the tree, fit or not."""
+    return sorted(path.name for path in folder.RELEASES.iterdir() if path.is_dir())
+
+
+def installed() -> list[Installed]:
     found = []
-    for path in sorted(folder.RELEASES.iterdir()):
-        if path.is_dir():
-            try:
-                found.append(Installed(path.name, verified(path.name)))
-            except ReleaseError as error:
-                found.append(Installed(path.name, None, str(error)))
+    for name in names():
+        try:
+            found.append(Installed(name, verified(name)))
+        except ReleaseError as error:
+            found.append(Installed(name, None, str(error)))
     return found
 
 

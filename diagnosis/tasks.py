@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from dermaplatform.celery import default_task, inference_task
 from diagnosis import jobs
 from diagnosis.models import Analysis
-from diagnosis.worker import InferenceWorker, NotReadyError, ready_worker
+from diagnosis.worker import NotReadyError, ready_worker
 from ml_models import imaging
 from ml_models.runtime import Engine
 from ml_models.taxonomy import ImageType

@@ -1,7 +1,7 @@
 """The state of one inference process: the loaded network, its heartbeat, and the lease it holds.
 
 TensorFlow is loaded here and nowhere else, after the fork, once a process. A release that is activated later
-is loaded beside the present one, because a job may be running on that, and takes its place before the next job.
+is loaded beside the present one, because a job may run on that, and takes its place before the next job.
 """
 
 import os
@@ -47,7 +47,7 @@ class InferenceWorker:
         self._taker: threading.Thread | None = None
 
     def start(self) -> None:
-        """Load and verify the active release, run it once, and begin to beat. A bad one refuses jobs, loudly."""
+        """Load and verify the active release, run it once, begin to beat. A bad one refuses jobs, loudly."""
         try:
             self._take(releases.active_release())
         except ReleaseError as error:  # nothing names a release
@@ -154,8 +154,9 @@ def ready_worker() -> tuple[InferenceWorker, Engine]:
     """The worker of this process and the release that is active now; NotReadyError if that was refused."""
     global _worker  # noqa: PLW0603  (one network a process is the point)
     if _worker is None:
-        _worker = InferenceWorker()
-        _worker.start()
+        starting = InferenceWorker()
+        starting.start()
+        _worker = starting
     _worker.follow()
     if (engine := _worker.engine) is None:
         raise NotReadyError(_worker.refusal)
