@@ -1,9 +1,12 @@
 from django.urls import path
 
-from diagnosis import views
+from diagnosis import views, views_releases
 
 app_name = "diagnosis"
 urlpatterns = [
+    path("about/classifier/", views_releases.classifier, name="classifier"),
+    path("about/classifier/<str:release>/", views_releases.classifier, name="classifier-release"),
+    path("about/classifier/<str:release>/plots/<slug:name>.svg", views_releases.plot, name="classifier-plot"),
     path("analyses/", views.history, name="history"),
     path("analyses/new/", views.new, name="new"),
     path("analyses/<uuid:public_id>/", views.detail, name="detail"),
