@@ -47,6 +47,13 @@ def _add_evaluate(commands: Commands) -> None:
         "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only such rows; may be repeated"
     )
     evaluate.add_argument("--out", type=Path, required=True, metavar="REPORT", help="the report, a JSON file")
+    evaluate.add_argument("--plots", type=Path, metavar="DIR", help="also draws four figures, SVG files")
+    evaluate.add_argument(
+        "--subgroups", action="store_true", help="also by sex, age group and site, where the CSV has them"
+    )
+    evaluate.add_argument(
+        "--views", type=int, choices=(1, 8), default=1, help="flips and quarter turns averaged (%(default)s)"
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -61,13 +68,17 @@ def _add_predict(commands: Commands) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from ml_models import evaluation
+    from ml_models import evaluation, figures
     from ml_models.labels import read_labels
 
     labels = read_labels(args.labels, args.where)
     evaluation.index_images(args.images)  # a wrong folder is told before TensorFlow's slow start
-    content = evaluation.report(engine := _engine(args), labels, evaluation.run(engine, args.images, labels))
+    engine = _engine(args)
+    results = evaluation.run(engine, args.images, labels, args.views)
+    content = evaluation.report(engine, labels, results, subgroups=args.subgroups)
     evaluation.write_report(content, args.out)
+    if args.plots is not None:
+        figures.write(figures.draw(labels, results, content), args.plots)
     print(evaluation.table(content))
     return 0
 
