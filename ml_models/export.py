@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from ml_models.backend import tf
 from ml_models.decision import Thresholds
 from ml_models.imaging import model_input
 from ml_models.labels import Labels, allowed_views
+from ml_models.recipes import Recipe, command
 from ml_models.runtime import Engine
 from ml_models.taxonomy import CODES
-from ml_models.training import Recipe, Run, RunError
+from ml_models.training import Run, RunError
 
 GOLDEN_TOLERANCE = 1e-3
 GOLDEN_CASES = (
@@ -60,8 +60,8 @@ def export(folder: Path, out: Path, *, root: Path) -> Path:
         )
     if out.exists():
         raise RunError(f"{out} exists already; a release is never overwritten.")
-    recipe, result = Recipe(**run.read_json("recipe.json")), run.read_json("result.json")
-    model = network.build(recipe.size)
+    recipe, result = run.recipe(), run.read_json("result.json")
+    model = network.build(recipe.network, len(recipe.classes), recipe.size)
     model.set_weights(run.read_arrays("best.npz"))
     logits, labels = run.read_arrays("best_val.npz")
     thresholds = calibration.fit_thresholds(metrics.softmax(logits / result["temperature"]), labels)
@@ -123,15 +123,6 @@ def golden(model: Any, size: int, temperature: float) -> dict[str, Any]:
     return {"tolerance": GOLDEN_TOLERANCE, "cases": cases}
 
 
-def training_command(name: str, recipe: Recipe) -> str:
-    """The command that repeats a run, with DERMA_DATA set."""
-    parts = [f"python -m ml_models train --name {name}"]
-    parts += [f"--{key} {getattr(recipe, key)}" for key in ("size", "epochs", "batch", "rate", "seed")]
-    if recipe.limit is not None:
-        parts.append(f"--limit {recipe.limit}")
-    return " ".join(parts)
-
-
 def _card(name: str, recipe: Recipe, result: dict[str, Any], thresholds: Thresholds) -> dict[str, Any]:
     return {
         "format": release.FORMAT,
@@ -163,9 +154,9 @@ def _card(name: str, recipe: Recipe, result: dict[str, Any], thresholds: Thresho
             },
         },
         "training": {
-            "command": training_command(name, recipe),
+            "command": command(name, recipe),
             "seed": recipe.seed,
-            "recipe": asdict(recipe),
+            "recipe": recipe.to_json(),
             "epoch": result["epoch"],
             "data_fingerprint": result["data_fingerprint"],
         },
