@@ -1,6 +1,7 @@
-"""The subcommands around training: train, watch."""
+"""The subcommands around training: train, watch, keep, compare."""
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,24 @@ RUNS = Path("var") / "training"
 
 def add_commands(commands: Commands) -> None:
     _add_train(commands)
+    watch = commands.add_parser("watch", help="show a run's history while it is written")
+    _add_run(watch)
+    watch.add_argument("--once", action="store_true", help="show what there is, and end")
+    watch.set_defaults(run=_watch)
+    keep = commands.add_parser("keep", help="copy what is committed of a finished run to ml_models/runs")
+    _add_run(keep)
+    keep.set_defaults(run=_keep)
+    compare = commands.add_parser("compare", help="measure finished runs in one way, as Markdown tables")
+    compare.add_argument("folders", type=Path, nargs="+", metavar="RUN-DIR")
+    add_data(compare)
+    compare.add_argument("--out", type=Path, metavar="JSON", help="all figures, as a JSON file")
+    compare.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
+    compare.set_defaults(run=_compare)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", default="derma", help="the run's name (%(default)s)")
+    parser.add_argument("--run-dir", type=Path, help="the run's folder, instead of var/training/NAME")
 
 
 def _add_train(commands: Commands) -> None:
@@ -57,4 +76,31 @@ def _train(args: argparse.Namespace) -> int:
     training.train(recipe, root=root, weights=weights, folder=folder, threads=args.threads)
     if recipe.name == "derma" and recipe.split is Split.HONEST:
         print(f"Next: python -m ml_models export --run-dir {folder} --out {shown(RELEASES / name)}")
+    return 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from ml_models.watching import watch
+
+    watch(args.run_dir or RUNS / args.name, once=args.once)
+    return 0
+
+
+def _keep(args: argparse.Namespace) -> int:
+    with tensorflow_noise_kept_back():
+        from ml_models.training import run
+
+    print(shown(run.keep(args.run_dir or RUNS / args.name)))
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    root = data_root(args.data)
+    with tensorflow_noise_kept_back():
+        from ml_models import comparison
+
+    measured = [comparison.measure(folder, root=root, threads=args.threads) for folder in args.folders]
+    print(comparison.table(measured))
+    if args.out:
+        args.out.write_text(json.dumps(measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_models import curves
 from ml_models.data import DataError
-from ml_models.recipes import Recipe
+from ml_models.recipes import Recipe, Split
+
+KEPT = Path(__file__).resolve().parents[1] / "runs"
 
 
 class RunError(DataError):
@@ -75,3 +78,19 @@ def _replace(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def keep(folder: Path, kept: Path = KEPT) -> Path:
+    """Copies recipe, history and curves of a finished run to the folder of its recipe; no weights."""
+    run = Run(folder)
+    if not run.finished:
+        raise RunError(f"The run in {folder} is not finished.")
+    recipe, history = run.recipe(), run.history()
+    name = recipe.name if recipe.split is Split.HONEST else f"{recipe.name}-{recipe.split}-split"
+    out = kept / name
+    out.mkdir(parents=True, exist_ok=True)
+    copy = Run(out)
+    copy.write_json("recipe.json", recipe.to_json())
+    copy.write_json("history.json", history)
+    copy.write_text("curves.svg", curves.draw(recipe.name, history))
+    return out
