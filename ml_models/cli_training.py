@@ -1,4 +1,4 @@
-"""The subcommands around training: train, watch, keep, compare."""
+"""The subcommands around training: train, watch, keep, metadata, compare."""
 
 import argparse
 import json
@@ -23,6 +23,12 @@ def add_commands(commands: Commands) -> None:
     keep = commands.add_parser("keep", help="copy what is committed of a finished run to ml_models/runs")
     _add_run(keep)
     keep.set_defaults(run=_keep)
+    metadata = commands.add_parser(
+        "metadata", help="fit what age, sex and site add to a finished run; figures on val, with and without"
+    )
+    _add_run(metadata)
+    add_data(metadata)
+    metadata.set_defaults(run=_metadata)
     compare = commands.add_parser("compare", help="measure finished runs in one way, as Markdown tables")
     compare.add_argument("folders", type=Path, nargs="+", metavar="RUN-DIR")
     add_data(compare)
@@ -91,6 +97,17 @@ def _keep(args: argparse.Namespace) -> int:
         from ml_models.training import run
 
     print(shown(run.keep(args.run_dir or RUNS / args.name)))
+    return 0
+
+
+def _metadata(args: argparse.Namespace) -> int:
+    root = data_root(args.data)
+    with tensorflow_noise_kept_back():
+        from ml_models.training.answers import fit_answers
+
+    found = fit_answers(args.run_dir or RUNS / args.name, root=root)
+    for name, row in found["val"].items():
+        print(f"{name:>8} " + "  ".join(f"{key} {value:.4f}" for key, value in row.items()))
     return 0
 
 
