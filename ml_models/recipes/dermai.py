@@ -6,7 +6,7 @@ from ml_models.recipes.base import GEOMETRY_ONLY, Network, Phase, Recipe
 
 RECIPE = Recipe(
     name="dermai",
-    phases=(Phase(epochs=20, size=128, rate=1e-3, cosine=False),),
+    phases=(Phase(epochs=20, size=224, rate=1e-3, cosine=False),),
     view="7",
     network=Network.FIVE_BLOCKS,
     optimiser="adam",
