@@ -37,9 +37,9 @@ class Domain:
     limit: float
     far: float
 
-    def scores(self, embeddings: Floats, pixels: NDArray[np.uint8]) -> Floats:
-        """Embeddings [n, d] and the network inputs uint8 [n, s, s, 3] they come from -> [n]; 0 is usual."""
-        return self.embedding_scores(embeddings) + COLOUR_WEIGHT * self.colour_scores(pixels)
+    def scores(self, embeddings: Floats, tones: Floats) -> Floats:
+        """Embeddings [n, d] and `colours` [n, c] of the same pictures -> [n]; about 0 is usual."""
+        return self.embedding_scores(embeddings) + COLOUR_WEIGHT * self.colour_scores(tones)
 
     def embedding_scores(self, embeddings: Floats) -> Floats:
         centred = embeddings.astype(np.float64) - self.mean
@@ -48,8 +48,9 @@ class Domain:
         result: Floats = np.log(outside / self.residual)
         return result
 
-    def colour_scores(self, pixels: NDArray[np.uint8]) -> Floats:
-        centred = np.stack([colours(each) for each in pixels]) - self.colour_mean
+    def colour_scores(self, tones: Floats) -> Floats:
+        """`colours` of each picture [n, c] -> [n]."""
+        centred = tones - self.colour_mean
         squares = np.einsum("ni,ij,nj->n", centred, self.colour_precision, centred)
         result: Floats = np.log(np.maximum(squares, 1e-12) / len(self.colour_mean))
         return result

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_models import metrics
-from ml_models.domain import Domain, Floats, colours
+from ml_models.domain import Domain, Floats
 
 DIMENSIONS = 128
 NEIGHBOURS = 10
@@ -15,8 +15,8 @@ SHARES = (0.01, 0.015, 0.02, 0.03)
 FOUND = 0.97
 
 
-def fit(embeddings: Floats, pixels: NDArray[np.uint8]) -> Domain:
-    """Statistics of training images: embeddings [n, d], network inputs uint8 [n, s, s, 3]. Without limits."""
+def fit(embeddings: Floats, tones: Floats) -> Domain:
+    """Statistics of training images: embeddings [n, d] and `domain.colours` [n, c]. Without limits."""
     mean = embeddings.mean(axis=0)
     centred = embeddings - mean
     values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
@@ -24,7 +24,6 @@ def fit(embeddings: Floats, pixels: NDArray[np.uint8]) -> Domain:
     kept = min(DIMENSIONS, max(1, len(embeddings) // 4))
     components = vectors[:, np.argsort(values)[::-1][:kept]].astype(np.float16).astype(np.float64)
     outside = np.maximum((centred**2).sum(axis=1) - ((centred @ components) ** 2).sum(axis=1), 0.0)
-    tones = np.stack([colours(each) for each in pixels])
     covariance: Floats = np.cov(tones.T).astype(np.float64) + 1e-6 * np.eye(tones.shape[1])
     return Domain(
         mean=mean.astype(np.float32).astype(np.float64),
@@ -57,12 +56,12 @@ def _rounded(value: float) -> float:
 def compare(
     domain: Domain,
     train: tuple[Floats, NDArray[np.int64]],
-    val: tuple[Floats, NDArray[np.uint8], Floats],
-    photos: tuple[Floats, NDArray[np.uint8], Floats],
+    val: tuple[Floats, Floats, Floats],
+    photos: tuple[Floats, Floats, Floats],
 ) -> dict[str, float | None]:
     """AUROC of each score, ordinary photos against `val`.
 
-    `train` are embeddings [n, d] and labels [n]; the others are embeddings, network inputs and logits.
+    `train` are embeddings [n, d] and labels [n]; the others are embeddings, colours and logits.
     """
     reference, labels = train
     inside = (reference - domain.mean) @ domain.components

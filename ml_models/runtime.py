@@ -12,7 +12,7 @@ from PIL import Image
 
 from ml_models import quality, synthetic
 from ml_models.decision import decide
-from ml_models.domain import Domain
+from ml_models.domain import Domain, colours
 from ml_models.imaging import model_input
 from ml_models.release import (
     DOMAIN,
@@ -50,7 +50,8 @@ class Assessment:
     """One image's result; `probabilities` are calibrated, by code in CODES order, and sum to 1.
 
     They are there for every image, also where `reasons` say that they mean nothing. `domain` is the distance
-    from the training images, where the release can tell: 0 is usual.
+    from the training images, where the release can tell: about 0 is usual. `maps` holds, by code, what speaks
+    for the class at each place of the centre square: rows of logits; None where the maps are not to be shown.
     """
 
     top: str
@@ -59,6 +60,7 @@ class Assessment:
     reasons: tuple[Reason, ...]
     release: str
     domain: float | None = None
+    maps: dict[str, list[list[float]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -181,26 +183,17 @@ class Engine:
             rows = np.mean([rows, *others], axis=0)
         scores: list[float | None] = [None] * len(inputs)
         if self._domain is not None and outputs.embeddings is not None:
-            scores = [*self._domain.scores(outputs.embeddings, inputs).tolist()]
+            tones = np.stack([colours(pixels) for pixels in inputs])
+            scores = [*self._domain.scores(outputs.embeddings, tones).tolist()]
+        maps: list[Floats | None] = [None] * len(inputs)
+        if self.card.explained and outputs.maps is not None:
+            maps = [*outputs.maps]
         return [
-            self._assessment(row, image_type, self._refusals(pixels, side, score), score)
-            for row, image_type, pixels, side, score in zip(
-                rows.tolist(), image_types, inputs, sides, scores, strict=True
+            self._assessment(row, image_type, self._refusals(pixels, side, score), score, shown)
+            for row, image_type, pixels, side, score, shown in zip(
+                rows.tolist(), image_types, inputs, sides, scores, maps, strict=True
             )
         ]
-
-    def activation(self, image: Image.Image, code: str | None = None) -> Floats | None:
-        """What speaks for a class (the likeliest, if none is named) at each place of a canonical image's
-        centre square: [h, w] in logits. None where this release's maps did not pass their test.
-        """
-        if not self.card.explained:
-            return None
-        outputs = self.outputs(model_input(image, self.card.size)[None])
-        if outputs.maps is None:
-            return None
-        index = int(outputs.probabilities[0].argmax()) if code is None else CODES.index(code)
-        chosen: Floats = outputs.maps[0, :, :, index]
-        return chosen
 
     def _refusals(self, pixels: NDArray[np.uint8], side: int, score: float | None) -> tuple[Reason, ...]:
         found: list[Reason] = []
@@ -214,12 +207,20 @@ class Engine:
         return tuple(found)
 
     def _assessment(
-        self, row: list[float], image_type: ImageType, refusals: tuple[Reason, ...], score: float | None
+        self,
+        row: list[float],
+        image_type: ImageType,
+        refusals: tuple[Reason, ...],
+        score: float | None,
+        maps: Floats | None,
     ) -> Assessment:
         probabilities = dict(zip(CODES, row, strict=True))
         urgency, reasons = decide(probabilities, image_type, self.card.thresholds, refusals)
         top = max(probabilities, key=probabilities.__getitem__)
-        return Assessment(top, probabilities, urgency, reasons, self.name, score)
+        shown = None
+        if maps is not None:
+            shown = {code: np.round(maps[:, :, i], 3).tolist() for i, code in enumerate(CODES)}
+        return Assessment(top, probabilities, urgency, reasons, self.name, score, shown)
 
     def check_golden(self) -> None:
         """Compares with the probabilities written at export. Raises GoldenMismatchError; also warms up."""
