@@ -1,6 +1,6 @@
 from django.urls import path
 
-from diagnosis import views, views_releases
+from diagnosis import views, views_overlay, views_releases
 
 app_name = "diagnosis"
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("analyses/<uuid:public_id>/state/", views.state, name="state"),
     path("analyses/<uuid:public_id>/image/", views.image, name="image"),
     path("analyses/<uuid:public_id>/thumbnail/", views.thumbnail, name="thumbnail"),
+    path("analyses/<uuid:public_id>/overlay/<slug:code>/", views_overlay.overlay, name="overlay"),
 ]
