@@ -115,12 +115,12 @@ class TestGraph:
         from ml_models.backend import tf
 
         graph = network_and_graph[1]
-        for seed, shape in enumerate([(600, 450), (450, 600), (64, 64), (200, 33), (31, 90)]):
+        for seed, shape in enumerate([(600, 450), (450, 600), (64, 64), (200, 150)]):
             image = synthetic.lesion(seed, shape)
             data = tf.constant(imaging.encode(image))
             off = np.abs(saving._input(data, SIZE).numpy().astype(int) - model_input(image, SIZE))
-            assert off.max() <= 4
-            assert (off > 0).mean() < 0.1
+            assert off.max() <= 1
+            assert (off > 0).mean() < 0.01
             by_bytes = graph.signatures["serve_bytes"](data=data[None])["probabilities"].numpy()
             by_pixels = graph.signatures["serving_default"](images=model_input(image, SIZE)[None])
             assert by_bytes == pytest.approx(by_pixels["probabilities"].numpy(), abs=0.02)
