@@ -54,6 +54,9 @@ def _add_evaluate(commands: Commands) -> None:
     evaluate.add_argument(
         "--views", type=int, choices=(1, 8), default=1, help="flips and quarter turns averaged (%(default)s)"
     )
+    evaluate.add_argument(
+        "--metadata", action="store_true", help="lets age, sex and localization of the CSV add to the answer"
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -75,7 +78,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     evaluation.index_images(args.images)  # a wrong folder is told before TensorFlow's slow start
     engine = _engine(args)
     results = evaluation.run(engine, args.images, labels, args.views)
+    if args.metadata:
+        results = evaluation.with_metadata(engine, labels, results)
     content = evaluation.report(engine, labels, results, subgroups=args.subgroups)
+    content["metadata"] = args.metadata
     evaluation.write_report(content, args.out)
     if args.plots is not None:
         figures.write(figures.draw(labels, results, content), args.plots)

@@ -5,6 +5,7 @@ embedding lies outside of it (Wang et al. 2022) tells ordinary photos from lesio
 inside. Colours do so on their own: through a dermatoscope, skin varies little. The score adds both.
 """
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,8 +71,11 @@ class Domain:
     @classmethod
     def load(cls, path: Path) -> "Domain":
         """Raises OSError, KeyError or ValueError."""
-        with np.load(path, allow_pickle=False) as stored:
-            values = {name: stored[name].astype(np.float64) for name in _FIELDS}
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                values = {name: stored[name].astype(np.float64) for name in _FIELDS}
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{path.name} is damaged") from error
         scalars = {name: float(values[name]) for name in ("residual", "limit", "far")}
         return cls(**{**values, **scalars})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ _TFLITE = {"LiteRT float16": "tflite_float16", "LiteRT int8": "tflite_int8"}
 def engines(path: Path, threads: int | None = None) -> dict[str, Run]:
     """By name, functions from network inputs uint8 [n, s, s, 3] to probabilities [n, 8].
 
-    The SavedModel is always there; LiteRT where the release has the files and `ai-edge-litert` is installed.
+    The SavedModel is always there, as it is and frozen into one graph again; LiteRT where the release has
+    the files and `ai-edge-litert` is installed.
     """
     card = read_card(path)
     from ml_models.backend import tf
@@ -28,7 +30,7 @@ def engines(path: Path, threads: int | None = None) -> dict[str, Run]:
         return rows.astype(np.float64)
 
     saved_model.keep_alive = model  # type: ignore[attr-defined]
-    found: dict[str, Run] = {"SavedModel": saved_model}
+    found: dict[str, Run] = {"SavedModel": saved_model, "frozen": _frozen(signature, tf)}
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -41,8 +43,21 @@ def engines(path: Path, threads: int | None = None) -> dict[str, Run]:
     return found
 
 
-def _litert(interpreter: object) -> Run:
-    runner = interpreter.get_signature_runner("serving_default")  # type: ignore[attr-defined]
+def _frozen(signature: Any, tf: Any) -> Run:
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    graph = convert_variables_to_constants_v2(signature)
+    position = sorted(signature.structured_outputs).index("probabilities")
+
+    def run(inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+        rows: NDArray[np.float64] = graph(images=tf.constant(inputs))[position].numpy()
+        return rows.astype(np.float64)
+
+    return run
+
+
+def _litert(interpreter: Any) -> Run:
+    runner = interpreter.get_signature_runner("serving_default")
 
     def run(inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
         rows: NDArray[np.float64] = runner(images=inputs)["probabilities"]

@@ -5,7 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml_models import bootstrap, metrics
+from ml_models import bootstrap, metadata, metrics
 from ml_models.data import DataError
 from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
@@ -27,6 +27,7 @@ SPECIFICITIES = (0.8, 0.9)
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 # Subgroups by age, in years: from the first number up to, not including, the next.
 AGES = (0, 30, 45, 60, 75, 200)
+METADATA = ("age", "sex", "localization")
 _TWO = next(view for view in VIEWS if view.name == "2")
 
 
@@ -125,6 +126,33 @@ def _read(index: dict[str, Path], image_id: str, size: int) -> tuple[NDArray[np.
     except OSError as error:
         raise _UnreadableError("no_file") from error
     return model_input(image, size), min(image.size)
+
+
+def with_metadata(engine: Engine, labels: Labels, results: Results) -> Results:
+    """The results after age, sex and site of the label file have added to each answer, where known.
+
+    What was refused stays so: whether a picture can be assessed is a question to the picture.
+    """
+    try:
+        adjustment = metadata.Adjustment.from_json(engine.card.raw["metadata"])
+    except KeyError as error:
+        raise DataError(f"The release {engine.name} makes no use of age, sex and site.") from error
+    people = []
+    for row in results.rows:
+        age, sex, site = (labels.columns[name][row] if name in labels.columns else "" for name in METADATA)
+        people.append((_years(age), sex.lower() or None, site.lower() or None))
+    if not people:
+        return results
+    changed = adjustment.apply(results.probabilities, metadata.encode_all(people))
+    return replace(results, probabilities=changed)
+
+
+def _years(text: str) -> float | None:
+    try:
+        years = float(text)
+    except ValueError:
+        return None
+    return years if 0.0 <= years < AGES[-1] else None
 
 
 def in_view(
@@ -262,14 +290,11 @@ def _subgroups(labels: Labels, results: Results, groups: NDArray[np.int64]) -> d
 def _value(kind: str, text: str) -> str:
     if kind != "age":
         return text.lower() or "unknown"
-    try:
-        years = float(text)
-    except ValueError:
+    years = _years(text)
+    if years is None:
         return "unknown"
-    for low, high in itertools.pairwise(AGES):
-        if low <= years < high:
-            return f"{low}+" if high == AGES[-1] else f"{low}-{high - 1}"
-    return "unknown"
+    low, high = next(pair for pair in itertools.pairwise(AGES) if pair[0] <= years < pair[1])
+    return f"{low}+" if high == AGES[-1] else f"{low}-{high - 1}"
 
 
 def write_report(content: dict[str, Any], path: Path) -> None:

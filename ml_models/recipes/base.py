@@ -28,12 +28,17 @@ class Split(StrEnum):
     DERMAVISION = "dermavision"
 
 
+BEFORE = "before"
+
+
 @dataclass(frozen=True)
 class Phase:
     """Epochs at one input side, under one learning-rate curve.
 
     `free` names what trains: "all", "head" (all but the body), "last 50" (that many layers of the body) or
-    "after block_2" (layers behind that block); the head always does.
+    "after block_2" (layers behind that block); the head always does. `teachers` see the same random views and
+    half of the target is the mean of what they answer: "before" is the phase before as it was kept, any
+    other name is a release.
     """
 
     epochs: int
@@ -42,6 +47,7 @@ class Phase:
     free: str = "all"
     warm_up_epochs: float = 0.0
     cosine: bool = True
+    teachers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,9 @@ class Recipe:
     def from_json(cls, content: Mapping[str, Any]) -> "Recipe":
         values = dict(content)
         try:
-            values["phases"] = tuple(Phase(**phase) for phase in values["phases"])
+            values["phases"] = tuple(
+                Phase(**{**phase, "teachers": tuple(phase["teachers"])}) for phase in values["phases"]
+            )
             values["augmentation"] = Augmentation(**values["augmentation"])
             values["network"], values["loss"] = Network(values["network"]), Loss(values["loss"])
             values["split"] = Split(values["split"])
@@ -168,6 +176,12 @@ class Recipe:
             phases = tuple(replace(p, epochs=n) for p, n in zip(phases, counts, strict=True))
         if size is not None:
             phases = tuple(replace(phase, size=size) for phase in phases)
+        if split is Split.DERMAVISION:
+            # A release has learnt from images that are on this split's other side.
+            phases = tuple(
+                replace(phase, teachers=tuple(name for name in phase.teachers if name == BEFORE))
+                for phase in phases
+            )
         return replace(
             self,
             phases=phases,

@@ -6,7 +6,14 @@ RECIPE = Recipe(
     name="derma",
     phases=(
         Phase(epochs=16, size=160, rate=1e-3, free="after block_2", warm_up_epochs=1.0),
-        Phase(epochs=7, size=224, rate=3e-4, warm_up_epochs=0.2),
+        Phase(
+            epochs=5,
+            size=192,
+            rate=4e-4,
+            free="after block_2",
+            warm_up_epochs=0.2,
+            teachers=("before", "derma-1"),
+        ),
     ),
     label_smoothing=0.05,
     sampling_power=0.5,

@@ -15,11 +15,12 @@ from tqdm import tqdm
 from ml_models import calibration, curves, data, metrics
 from ml_models.backend import set_threads, tf
 from ml_models.recipes import Recipe, Split
+from ml_models.recipes.base import BEFORE
 from ml_models.taxonomy import CODES, VIEWS, View
-from ml_models.training import losses
+from ml_models.training import losses, teachers
 from ml_models.training.preprocessing import PREPARE
 from ml_models.training.run import Run, RunError
-from ml_models.training.trainer import Trainer
+from ml_models.training.trainer import Teacher, Trainer
 
 # Seconds between two looks at an epoch that is still going on.
 LIVE_EVERY = 5.0
@@ -70,7 +71,7 @@ def train(recipe: Recipe, *, root: Path, weights: Path, folder: Path, threads: i
         stored = run.read_arrays("checkpoint.npz")
         history = run.history()[: int(stored[0])]
         print(f"Going on after epoch {len(history)}.", flush=True)
-    stage = _Stage(sources, recipe, recipe.phase_of(max(1, len(history))), weights)
+    stage = _Stage(sources, run, recipe.phase_of(max(1, len(history))), weights)
     if stored is not None:
         stage.trainer.restore(stored[1:])
     for epoch in range(len(history) + 1, recipe.epochs + 1):
@@ -78,7 +79,7 @@ def train(recipe: Recipe, *, root: Path, weights: Path, folder: Path, threads: i
             print(f"No better for {recipe.patience} epochs.", flush=True)
             break
         if recipe.phase_of(epoch) != stage.index:
-            stage = stage.next(sources)
+            stage = stage.next(sources, run)
         entry = _epoch(stage, run, history, epoch)
         logits = stage.validate()
         if logits is not None:
@@ -98,7 +99,8 @@ def train(recipe: Recipe, *, root: Path, weights: Path, folder: Path, threads: i
 class _Stage:
     """A phase with its images in memory."""
 
-    def __init__(self, sources: Sources, recipe: Recipe, index: int, weights: Path | None) -> None:
+    def __init__(self, sources: Sources, run: Run, index: int, weights: Path | None) -> None:
+        recipe = run.recipe()
         self.recipe, self.index, self.phase = recipe, index, recipe.phases[index]
         prepare = PREPARE[recipe.preprocessing] if recipe.preprocessing else None
         options: dict[str, Any] = {"view": recipe.taxonomy, "prepare": prepare}
@@ -118,11 +120,20 @@ class _Stage:
                 balanced=recipe.balanced_weights,
             ),
             weights=weights if recipe.starts_from_imagenet else None,
+            teachers=[self._teacher(name, run) for name in self.phase.teachers],
         )
 
-    def next(self, sources: Sources) -> "_Stage":
-        weights = self.trainer.kept_weights()
-        stage = _Stage(sources, self.recipe, self.index + 1, None)
+    def _teacher(self, name: str, run: Run) -> Teacher:
+        if name != BEFORE:
+            return teachers.released(name, self.recipe)
+        before = self.index - 1
+        return teachers.earlier(self.recipe, self.recipe.phases[before], run.read_arrays(_phase_file(before)))
+
+    def next(self, sources: Sources, run: Run) -> "_Stage":
+        """The phase after this one: it starts from the weights of this one's best epoch."""
+        weights = run.read_arrays("best.npz")
+        run.write_arrays(_phase_file(self.index), weights)
+        stage = _Stage(sources, run, self.index + 1, None)
         stage.trainer.start_from(weights)
         return stage
 
@@ -142,6 +153,10 @@ class _Stage:
     @property
     def val_labels(self) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64) if self.val is None else self.val.labels
+
+
+def _phase_file(index: int) -> str:
+    return f"phase-{index + 1}.npz"
 
 
 def _epoch(stage: _Stage, run: Run, history: list[dict[str, Any]], epoch: int) -> dict[str, Any]:

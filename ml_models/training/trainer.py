@@ -1,6 +1,6 @@
 """One phase of a run: network, optimizer and moving average of the weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from ml_models.recipes import Phase, Recipe
 from ml_models.training import losses
 
 BATCH = 64  # images a forward pass, where nothing is learnt
+TAUGHT = 0.5  # the teachers' part of the targets
+Teacher = Callable[[Any], Any]  # pixels float32 [n, s, s, 3] -> probabilities [n, k]
 
 
 class Trainer:
@@ -27,8 +29,9 @@ class Trainer:
         steps_per_epoch: int,
         class_weights: NDArray[np.float32],
         weights: Path | None,
+        teachers: Sequence[Teacher] = (),
     ) -> None:
-        self.recipe, self.phase = recipe, phase
+        self.recipe, self.phase, self.teachers = recipe, phase, teachers
         keras.utils.set_random_seed(recipe.seed)
         self.model = network.build(
             recipe.network, len(recipe.classes), phase.size, dropout=recipe.dropout, weights=weights
@@ -46,6 +49,9 @@ class Trainer:
         recipe = self.recipe
         images = augment(images, seed, recipe.augmentation)
         targets = tf.one_hot(labels, len(recipe.classes))
+        if self.teachers:
+            taught = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
+            targets = TAUGHT * taught + (1.0 - TAUGHT) * targets
         if recipe.mix:
             images, targets = losses.mix(images, targets, seed + 1, recipe.mix)
         with tf.GradientTape() as tape:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml_models import evaluation, figures, synthetic
+from ml_models import evaluation, figures, metadata, synthetic
 from ml_models.data import DataError
 from ml_models.evaluation import find, index_images, report, run, summarise_view
 from ml_models.imaging import encode
@@ -27,9 +27,9 @@ class BrightnessEngine:
     """Says class i for a picture of grey level 10 * (i + 1), with 0.65; the others get 0.05."""
 
     name = "stand-in"
-    card = SimpleNamespace(size=32)
 
     def __init__(self) -> None:
+        self.card = SimpleNamespace(size=32, raw={})
         self.batches: list[int] = []
 
     def assess_inputs(
@@ -193,6 +193,24 @@ def test_subgroups_by_the_columns_of_the_file(tmp_path: Path) -> None:
     }
     assert content["subgroups"]["sex"]["male"]["n"] == 2
     assert content["subgroups"]["sex"]["male"]["accuracy"] == 1.0
+
+
+def test_metadata_add_to_the_answers_where_the_release_uses_them(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a.png": "nv", "b.png": "nv"})
+    csv = tmp_path / "labels.csv"
+    csv.write_text("image_id,dx8,sex,age,localization\na,nv,male,44.0,back\nb,nv,,,unknown\n")
+    labels = read_labels(csv)
+    engine = BrightnessEngine()
+    results = run(cast("Engine", engine), folder, labels)
+    with pytest.raises(DataError, match="makes no use"):
+        evaluation.with_metadata(cast("Engine", engine), labels, results)
+    weights = {name: [0.0] * 8 for name in metadata.NAMES}
+    weights["sex male"] = [0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    engine.card.raw["metadata"] = {"classes": list(CODES), "weights": weights}
+    changed = evaluation.with_metadata(cast("Engine", engine), labels, results)
+    mel = CODES.index("mel")
+    assert changed.probabilities[0, mel] > 3 * results.probabilities[0, mel]
+    assert np.array_equal(changed.probabilities[1], results.probabilities[1])
 
 
 def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:

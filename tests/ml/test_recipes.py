@@ -110,3 +110,11 @@ def test_size_is_what_serves() -> None:
     recipe = RECIPES["derma"]
     assert recipe.size == recipe.phases[-1].size
     assert replace(recipe, phases=recipe.phases[:1]).size == recipe.phases[0].size
+
+
+def test_no_release_teaches_on_the_leaking_split() -> None:
+    """It has learnt from images of the other side."""
+    honest = {name for phase in RECIPES["derma"].phases for name in phase.teachers}
+    leaking = RECIPES["derma"].changed(split=Split.DERMAVISION)
+    assert {"before", "derma-1"} <= honest
+    assert {name for phase in leaking.phases for name in phase.teachers} == {"before"}
