@@ -276,6 +276,8 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=200, help="images in the full queue (default 200)")
     parser.add_argument("--uploads", type=int, default=60, help="uploads timed one by one (default 60)")
     arguments = parser.parse_args()
+    if arguments.images < max(ENGINE_BATCHES):
+        parser.error(f"--images must be {max(ENGINE_BATCHES)} or more, which is the largest batch.")
     name = os.environ.get("DERMA_RELEASE") or default_release()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     say(f"{name}, generated images of {SIZE[0]} x {SIZE[1]} px, {os.cpu_count()} cores")
