@@ -272,7 +272,7 @@ def _refused(test: Mapping[str, Any]) -> Table:
 def _explanation(card: Card) -> Table:
     """The deletion test of the activation maps."""
     explanation = _mapping(card.raw.get("explanation"))
-    test = _mapping(explanation.get("test"))
+    test = _mapping(_mapping(explanation.get("test")).get("val"))
     losses = {
         "loss_by_map": _("the places that the map points at"),
         "loss_by_random_places": _("as many places drawn at random"),

@@ -48,7 +48,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> I
     card["files"]["plots/roc.svg"] = {"size": len(SVG), "sha256": hashlib.sha256(SVG).hexdigest()}
     card["metrics"]["test"] |= MEASURED
     card["metrics"]["test"]["views"]["8"]["ci"] = {"accuracy": [0.79, 0.84], "recall": {"mel": [0.51, 0.67]}}
-    card["explanation"] = {"shown": True, "test": {"loss_by_map": 0.4, "loss_by_random_places": 0.1}}
+    card["explanation"] = {"shown": True, "test": {"val": {"loss_by_map": 0.4}}}
     (path / folder.CARD).write_text(json.dumps(card))
     (path.parent / "DEFAULT").write_text("whole-1")
     monkeypatch.setattr(folder, "RELEASES", path.parent)
