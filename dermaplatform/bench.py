@@ -24,7 +24,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml_models import imaging, synthetic
+from ml_models.engines import Run, engines
 from ml_models.runtime import Engine, default_release, release_path
 from ml_models.taxonomy import ImageType
 
@@ -34,6 +38,9 @@ REDIS = "redis://127.0.0.1:6379/6"
 AIM_RATIO = 0.6  # through the queue, of the bare network one image at a time
 AIM_SECONDS = 1.5  # from upload to result, 95th percentile, on an idle machine
 READY_SECONDS = 180
+ENGINE_BATCHES = (1, 8, 32)
+TOGETHER = (1, 2, 4, 8)  # jobs that wait together and would be examined as one
+LONGEST_DELAY = 0.020  # by which no job may be held up for the sake of another
 
 
 def say(text: str = "") -> None:
@@ -62,22 +69,54 @@ def rate(step: Callable[[int], object], steps: int, images_a_step: int = 1) -> f
     return steps * images_a_step / (time.perf_counter() - started)
 
 
-def bare_rates(engine: Engine, images: Sequence[bytes]) -> dict[str, float]:
+Inputs = NDArray[np.uint8]
+
+
+def engine_rates(found: dict[str, Run], inputs: Inputs) -> dict[str, dict[int, float]]:
+    """Images a second of each engine at each batch size, on pixels that are ready in memory."""
+
+    def at(run: Run, batch: int) -> float:
+        starts = len(inputs) - batch + 1
+        return rate(lambda n: run(inputs[n % starts :][:batch]), max(8, len(inputs) // batch), batch)
+
+    return {name: {batch: at(run, batch) for batch in ENGINE_BATCHES} for name, run in found.items()}
+
+
+def stored_rates(engine: Engine, stored: Sequence[bytes]) -> dict[int, float]:
+    """Images a second from stored file to result without a queue, so many at a time."""
+
+    def at(together: int) -> float:
+        def step(number: int) -> object:
+            chosen = [stored[(number * together + each) % len(stored)] for each in range(together)]
+            images = [imaging.canonicalise(data) for data in chosen]
+            return engine.assess(images, [ImageType.DERMATOSCOPIC] * together)
+
+        return rate(step, max(8, len(stored) // together), together)
+
+    return {together: at(together) for together in TOGETHER}
+
+
+def measure_bare(name: str, images: Sequence[bytes]) -> float:
+    """Prints what the network takes without the product; images a second of the plain SavedModel."""
+    engine = Engine.load(release_path(name))
     stored = [imaging.encode(imaging.canonicalise(data)) for data in images]
-    import numpy as np
-
     inputs = np.stack([imaging.model_input(imaging.canonicalise(data), engine.card.size) for data in stored])
-    count = len(inputs)
-
-    def file_to_result(number: int) -> object:
-        image = imaging.canonicalise(stored[number % count])
-        return engine.assess([image], [ImageType.DERMATOSCOPIC])
-
-    return {
-        "SavedModel, batch of 1": rate(lambda n: engine.probabilities(inputs[n % count][None]), count),
-        "SavedModel, batch of 8": rate(lambda n: engine.probabilities(inputs[:8]), max(8, count // 8), 8),
-        "stored file to result, no queue": rate(file_to_result, count),
-    }
+    rates = engine_rates(engines(release_path(name)), inputs)
+    bare = rates["SavedModel"][1]
+    for what, by_batch in rates.items():
+        for batch, images_a_second in by_batch.items():
+            line(f"{what}, batch of {batch}", images_a_second, bare)
+    by_number = stored_rates(engine, stored)
+    alone = 1 / by_number[1]
+    for together, images_a_second in by_number.items():
+        line(f"file to result, no queue, {together} at a time", images_a_second, bare)
+        if together > 1:
+            later = together / images_a_second - alone
+            say(
+                f"  {'':<36} the first waits {1000 * later:.0f} ms longer"
+                f"{'' if later <= LONGEST_DELAY else ', which is too long'}"
+            )
+    return bare
 
 
 class Product:
@@ -237,6 +276,8 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=200, help="images in the full queue (default 200)")
     parser.add_argument("--uploads", type=int, default=60, help="uploads timed one by one (default 60)")
     arguments = parser.parse_args()
+    if arguments.images < max(ENGINE_BATCHES):
+        parser.error(f"--images must be {max(ENGINE_BATCHES)} or more, which is the largest batch.")
     name = os.environ.get("DERMA_RELEASE") or default_release()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     say(f"{name}, generated images of {SIZE[0]} x {SIZE[1]} px, {os.cpu_count()} cores")
@@ -244,10 +285,7 @@ def main() -> int:
     if load > 0.5:
         say(f"Something else is running (load {load:.1f}), so the figures will be low.")
     images = [jpeg(seed) for seed in range(arguments.images + arguments.uploads)]
-    rates = bare_rates(Engine.load(release_path(name)), images[: arguments.images])
-    bare = rates["SavedModel, batch of 1"]
-    for what, images_a_second in rates.items():
-        line(what, images_a_second, bare)
+    bare = measure_bare(name, images[: arguments.images])
     reached = measure("embedded broker", "", images, arguments.uploads, bare)
     if url := redis_url():
         reached = measure("Redis", url, images, arguments.uploads, bare) and reached

@@ -1,5 +1,6 @@
 """System checks for settings of our own: a mistake is said at the start, not at the first upload."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,18 +10,38 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 
 from dermaplatform.throttling import Rate
-from ml_models.runtime import ReleaseError, default_release, read_card, release_path
+from diagnosis import releases
+from diagnosis.models import Slot
+from ml_models.runtime import ReleaseError, default_release
 
 
 @register()
-def release_is_readable(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+def release_is_fit(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """The release of the environment or of the tree: hashes, classes, input contract."""
     try:
-        read_card(release_path(settings.DERMA_RELEASE or default_release()))
+        releases.verified(settings.DERMA_RELEASE or default_release())
     except ReleaseError as error:
         return [
             Error(str(error), hint="Set DERMA_RELEASE to a folder in ml_models/releases.", id="derma.E001")
         ]
     return []
+
+
+@register(Tags.database)
+def chosen_releases_are_fit(
+    app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """What administrators have chosen. Runs with `migrate` and `check --database default`."""
+    found: list[CheckMessage] = []
+    for slot, release in releases.chosen_releases().items() if databases else ():
+        if slot == Slot.ACTIVE and settings.DERMA_RELEASE:
+            continue
+        try:
+            releases.verified(release)
+        except ReleaseError as error:
+            hint = "Put its folder back in order, or choose another release in the administration."
+            found.append(Error(str(error), hint=hint, id="derma.E004"))
+    return found
 
 
 @register()

@@ -303,9 +303,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # --- The product's own ----------------------------------------------------------------------------------
 
 DERMA_MAX_UPLOAD_BYTES = env.int("DERMA_MAX_UPLOAD_BYTES", default=15 * 1024 * 1024)
-DERMA_RELEASE = env.str(
-    "DERMA_RELEASE", default=""
-)  # a folder in ml_models/releases; empty: the one in DEFAULT
+# A folder in ml_models/releases, above what administrators choose; empty: what they chose, or DEFAULT.
+DERMA_RELEASE = env.str("DERMA_RELEASE", default="")
 DERMA_LEASE_SECONDS = env.int("DERMA_LEASE_SECONDS", default=15)
 DERMA_MAX_CLAIMS = 3
 DERMA_RING_AGAIN_SECONDS = env.int("DERMA_RING_AGAIN_SECONDS", default=15)

@@ -58,6 +58,7 @@ def complete(analysis: Analysis, assessment: Assessment) -> bool:
         probabilities=assessment.probabilities,
         urgency=assessment.urgency,
         reasons=list(assessment.reasons),
+        activation=assessment.maps,
     )
 
 

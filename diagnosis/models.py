@@ -114,6 +114,9 @@ class Analysis(models.Model):
     probabilities = models.JSONField(null=True, blank=True)  # by class code, calibrated, sum 1
     urgency = models.CharField(max_length=20, blank=True)
     reasons = models.JSONField(default=list, blank=True)  # codes of taxonomy.Reason
+    # What spoke for each class at each place of the centre square: rows of logits by class code. Only from a
+    # release whose maps passed their test.
+    activation = models.JSONField(null=True, blank=True)
 
     objects = AnalysisQuerySet.as_manager()
 
@@ -158,6 +161,11 @@ class Analysis(models.Model):
                 )
                 | (~Q(status=Status.DONE) & Q(probabilities__isnull=True, urgency="", top="")),
                 name="analysis_done_has_result",
+            ),
+            # Nothing is explained that has no result.
+            models.CheckConstraint(
+                condition=Q(status=Status.DONE) | Q(activation__isnull=True),
+                name="analysis_explained_has_result",
             ),
             # Who has no result is told why.
             models.CheckConstraint(
@@ -234,7 +242,84 @@ class WorkerHeartbeat(models.Model):
     worker = models.CharField(max_length=200, unique=True)  # host and process id
     release = models.CharField(max_length=100, blank=True)
     refusal = models.CharField(max_length=300, blank=True)  # why it takes no jobs
+    shadow = models.CharField(max_length=100, blank=True)
+    shadow_refusal = models.CharField(max_length=300, blank=True)  # why it compares nothing
     at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.worker
+
+
+class Slot(models.TextChoices):
+    """What a release is chosen for."""
+
+    ACTIVE = "active", _("answers patients")
+    SHADOW = "shadow", _("runs along silently")
+
+
+class ReleaseChange(models.Model):
+    """One choice of a release. Rows are only ever added, and the highest number of a slot is in force."""
+
+    slot = models.CharField(_("use"), max_length=10, choices=Slot)
+    number = models.PositiveIntegerField(_("number"))
+    release = models.CharField(_("release"), max_length=100, blank=True)  # a folder; empty: no shadow
+    previous = models.CharField(_("before"), max_length=100, blank=True)
+    reason = models.CharField(_("reason"), max_length=500)
+    by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="release_changes", verbose_name=_("chosen by")
+    )
+    at = models.DateTimeField(_("chosen at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("release")
+        verbose_name_plural = _("releases of the classifier")
+        ordering = ("-at", "-id")
+        constraints = [
+            # Two choices at the same moment: one of them comes second, and is told.
+            models.UniqueConstraint(fields=("slot", "number"), name="release_change_in_turn"),
+            models.CheckConstraint(condition=Q(slot__in=Slot.values), name="release_slot_known"),
+            # Patients are always answered by some release.
+            models.CheckConstraint(
+                condition=Q(slot=Slot.SHADOW) | ~Q(release=""), name="release_active_is_named"
+            ),
+            # A choice changes something, and says why.
+            models.CheckConstraint(condition=~Q(release=models.F("previous")), name="release_changes"),
+            models.CheckConstraint(condition=~Q(reason=""), name="release_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return self.release
+
+
+class ShadowResult(models.Model):
+    """One image as both releases judged it. It names neither the analysis nor the person nor the hour."""
+
+    day = models.DateField(default=timezone.localdate)
+    active = models.CharField(max_length=100)
+    shadow = models.CharField(max_length=100)
+    top = models.CharField(max_length=10)
+    shadow_top = models.CharField(max_length=10)
+    urgency = models.CharField(max_length=20)
+    shadow_urgency = models.CharField(max_length=20)
+    largest_difference = models.FloatField()  # of the probabilities of one class
+    milliseconds = models.FloatField()  # in the engine, image to result
+    shadow_milliseconds = models.FloatField()
+
+    class Meta:
+        indexes = [models.Index(fields=("active", "shadow"), name="shadow_pair")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(active=models.F("shadow")), name="shadow_is_another"),
+            models.CheckConstraint(
+                condition=Q(top__in=taxonomy.CODES, shadow_top__in=taxonomy.CODES), name="shadow_top_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    urgency__in=[level.value for level in taxonomy.Urgency],
+                    shadow_urgency__in=[level.value for level in taxonomy.Urgency],
+                ),
+                name="shadow_urgency_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.active} / {self.shadow}"

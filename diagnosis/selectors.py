@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from diagnosis.models import WorkerHeartbeat
@@ -9,10 +10,14 @@ from diagnosis.models import WorkerHeartbeat
 HEARTBEAT_MAX_AGE = timedelta(seconds=15)
 
 
+def living_workers() -> QuerySet[WorkerHeartbeat]:
+    """Inference processes that have shown themselves in the last 15 s."""
+    return WorkerHeartbeat.objects.filter(at__gte=timezone.now() - HEARTBEAT_MAX_AGE).order_by("worker")
+
+
 def inference_worker_state() -> str:
-    """`ok` if a warmed-up worker has shown itself in the last 15 s, else what is wrong."""
-    alive = WorkerHeartbeat.objects.filter(at__gte=timezone.now() - HEARTBEAT_MAX_AGE)
-    refusals = list(alive.values_list("refusal", flat=True))
+    """`ok` if one of them is warmed up and takes jobs, else what is wrong."""
+    refusals = list(living_workers().values_list("refusal", flat=True))
     if "" in refusals:
         return "ok"
     return refusals[0] if refusals else "no worker is ready"

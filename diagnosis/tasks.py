@@ -1,5 +1,7 @@
 """The two tasks of an analysis. A task takes a primary key, claims first and is safe to run twice."""
 
+import time
+
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
@@ -7,8 +9,9 @@ from django.db import InterfaceError, OperationalError
 from dermaplatform.celery import default_task, inference_task
 from diagnosis import jobs
 from diagnosis.models import Analysis
-from diagnosis.worker import InferenceWorker, NotReadyError, ready_worker
+from diagnosis.worker import NotReadyError, ready_worker
 from ml_models import imaging
+from ml_models.runtime import Engine
 from ml_models.taxonomy import ImageType
 
 log = structlog.get_logger(__name__)
@@ -21,32 +24,36 @@ TRANSIENT = (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded)
 def analyse(analysis_id: int) -> None:
     """Examine one image, if it is still waiting."""
     try:
-        worker = ready_worker()
-    except NotReadyError:
+        worker, engine = ready_worker()
+    except (NotReadyError, SoftTimeLimitExceeded):
         return  # the row stays queued and is rung again, for a worker that is fit
     analysis = jobs.claim(analysis_id)
     if analysis is None:
         return
     try:
         with worker.holding(analysis):
-            _examine(worker, analysis)
+            milliseconds = _examine(engine, analysis)
     except TRANSIENT as error:
         log.warning("analysis_interrupted", analysis=analysis.pk, error=type(error).__name__)
         jobs.give_back(analysis, error=f"{type(error).__name__}: {error}")
+    else:
+        if milliseconds is not None:
+            worker.shadow.offer(analysis.pk, milliseconds)
 
 
-def _examine(worker: InferenceWorker, analysis: Analysis) -> None:
+def _examine(engine: Engine, analysis: Analysis) -> float | None:
+    """The milliseconds that the engine took for the result; None if none was written."""
     with analysis.image.open("rb") as file:
         data = file.read()
     try:
         image = imaging.canonicalise(data)
     except imaging.ImageError as error:
         jobs.reject(analysis, error=str(error))
-        return
-    if worker.engine is None:
-        raise NotReadyError(worker.refusal)
-    [assessment] = worker.engine.assess([image], [ImageType(analysis.image_type)])
-    jobs.complete(analysis, assessment)
+        return None
+    started = time.perf_counter()
+    [assessment] = engine.assess([image], [ImageType(analysis.image_type)])
+    milliseconds = 1000 * (time.perf_counter() - started)
+    return milliseconds if jobs.complete(analysis, assessment) else None
 
 
 @default_task()

@@ -1,11 +1,13 @@
 """The state of one inference process: the loaded network, its heartbeat, and the lease it holds.
 
-TensorFlow is loaded here and nowhere else, after the fork, once a process.
+TensorFlow is loaded here and nowhere else, after the fork, once a process. A release that is activated later
+is loaded beside the present one, because a job may run on that, and takes its place before the next job.
 """
 
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,9 +20,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from diagnosis import jobs
+from diagnosis import jobs, releases, shadow
 from diagnosis.models import Analysis, WorkerHeartbeat
-from ml_models.runtime import Engine, ReleaseError, default_release, release_path
+from ml_models.runtime import Engine, ReleaseError, release_path
 
 log = structlog.get_logger(__name__)
 
@@ -36,26 +38,63 @@ class InferenceWorker:
         self.id = f"{socket.gethostname()}:{os.getpid()}"
         self.engine: Engine | None = None
         self.refusal = ""
+        self.taken: str | None = None  # the release that was asked for last, refused or not
+        self.shadow = shadow.Shadow(lambda: self.idle_for() >= shadow.QUIET_SECONDS)
         self._held: tuple[int, uuid.UUID] | None = None
+        self._idle_since = time.monotonic()
         self._stop = threading.Event()
+        self._taking = threading.Lock()
+        self._taker: threading.Thread | None = None
 
     def start(self) -> None:
-        """Load and verify the release, run it once, and begin to beat. A bad release refuses jobs, loudly."""
+        """Load and verify the active release, run it once, begin to beat. A bad one refuses jobs, loudly."""
         try:
-            engine = Engine.load(release_path(settings.DERMA_RELEASE or default_release()))
+            self._take(releases.active_release())
+        except ReleaseError as error:  # nothing names a release
+            self._refuse("", error)
+        self._beat()
+        self.shadow.start()
+        threading.Thread(target=self._beat_on, name="heartbeat", daemon=True).start()
+
+    def follow(self) -> None:
+        """Return when this process has taken the active release, or has refused it."""
+        try:
+            while self.taken is not None and (wanted := releases.active_release()) != self.taken:
+                self._begin_to_take(wanted).join()
+        except ReleaseError as error:
+            self._refuse("", error)
+
+    def _begin_to_take(self, wanted: str) -> threading.Thread:
+        """A thread that loads it: a job's time limit must not end the loading half-way."""
+        with self._taking:
+            if self._taker is None or not self._taker.is_alive():
+                self._taker = threading.Thread(target=self._take, args=(wanted,), name="taker", daemon=True)
+                self._taker.start()
+            return self._taker
+
+    def _take(self, name: str) -> None:
+        try:
+            engine = Engine.load(release_path(name))
+            releases.named(engine.card, name)
             engine.check_golden()
         except ReleaseError as error:
-            self.refusal = str(error)
-            log.error("release_refused", error=self.refusal)
+            self._refuse(name, error)
+        except Exception as error:  # whatever a bad release does, it is refused once and not tried for ever
+            log.exception("release_failed", release=name)
+            self._refuse(name, ReleaseError(f"The release {name} failed: {type(error).__name__}."))
         else:
-            self.engine = engine
+            self.engine, self.refusal, self.taken = engine, "", name
             log.info("worker_ready", release=engine.name)
-        self._beat()
-        threading.Thread(target=self._beat_on, name="heartbeat", daemon=True).start()
+
+    def _refuse(self, name: str, error: ReleaseError) -> None:
+        """No jobs from now on: answers of the release before would not be what was chosen."""
+        self.engine, self.refusal, self.taken = None, str(error), name
+        log.error("release_refused", error=self.refusal)
 
     def stop(self) -> None:
         """Stop beating, and take the row away at once: health must not count a worker that has gone."""
         self._stop.set()
+        self.shadow.stop()
         with suppress(DatabaseError):
             WorkerHeartbeat.objects.filter(worker=self.id).delete()
 
@@ -69,11 +108,17 @@ class InferenceWorker:
             yield
         finally:
             self._held = None
+            self._idle_since = time.monotonic()
+
+    def idle_for(self) -> float:
+        """Seconds since the last job ended; 0 during one."""
+        return 0.0 if self._held else time.monotonic() - self._idle_since
 
     def _beat_on(self) -> None:
         while not self._stop.wait(settings.DERMA_LEASE_SECONDS / 3):
             try:
                 self._beat()
+                self._look_around()
             except DatabaseError:
                 log.warning("heartbeat_missed", exc_info=True)
             finally:
@@ -85,22 +130,37 @@ class InferenceWorker:
         release = self.engine.name if self.engine else ""
         WorkerHeartbeat.objects.update_or_create(
             worker=self.id,
-            defaults={"release": release, "refusal": self.refusal[:300], "at": timezone.now()},
+            defaults={
+                "release": release,
+                "refusal": self.refusal[:300],
+                "shadow": self.shadow.release,
+                "shadow_refusal": self.shadow.refusal[:300],
+                "at": timezone.now(),
+            },
         )
+
+    def _look_around(self) -> None:
+        """Begin to take what was chosen since, so that an idle process has it before a job needs it."""
+        with suppress(ReleaseError):
+            if (wanted := releases.active_release()) != self.taken:
+                self._begin_to_take(wanted)
+            self.shadow.want(releases.shadow_release())
 
 
 _worker: InferenceWorker | None = None
 
 
-def ready_worker() -> InferenceWorker:
-    """The worker of this process, started if need be; NotReadyError if its release was refused."""
+def ready_worker() -> tuple[InferenceWorker, Engine]:
+    """The worker of this process and the release that is active now; NotReadyError if that was refused."""
     global _worker  # noqa: PLW0603  (one network a process is the point)
     if _worker is None:
-        _worker = InferenceWorker()
-        _worker.start()
-    if _worker.engine is None:
+        starting = InferenceWorker()
+        starting.start()
+        _worker = starting
+    _worker.follow()
+    if (engine := _worker.engine) is None:
         raise NotReadyError(_worker.refusal)
-    return _worker
+    return _worker, engine
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

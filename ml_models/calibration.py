@@ -12,7 +12,7 @@ from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Urgency
 
 SOON_SENSITIVITY = 0.95
 URGENT_SPECIFICITY = 0.95
-REFUSED_SHARE = 0.03
+REFUSED_SHARE = 0.015
 _SUSPICIOUS_COLUMNS = [i for i, code in enumerate(CODES) if code in SUSPICIOUS]
 
 
@@ -93,3 +93,37 @@ def describe(
 
 def _share(chosen: NDArray[np.bool_]) -> float | None:
     return round(float(chosen.mean()), 4) if len(chosen) else None
+
+
+CONFORMAL_COVERAGE = 0.9
+
+
+def set_sizes(
+    probabilities: NDArray[np.float64], calibration_rows: NDArray[np.float64], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sizes of the conformal sets of `probabilities` [n, 8]: the likeliest classes until their sum reaches
+    what nine tenths of the labelled `calibration_rows` need to hold the right class (Romano et al. 2020).
+    """
+    ordered = np.sort(calibration_rows, axis=1)[:, ::-1].cumsum(axis=1)
+    ranks = (-calibration_rows).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    needed = np.sort(ordered[np.arange(len(labels)), ranks[np.arange(len(labels)), labels]])
+    level = needed[min(len(needed) - 1, math.ceil(CONFORMAL_COVERAGE * (len(needed) + 1)) - 1)]
+    sums = np.sort(probabilities, axis=1)[:, ::-1].cumsum(axis=1)
+    sizes: NDArray[np.float64] = 1.0 + (sums < level - 1e-12).sum(axis=1).astype(np.float64)
+    return sizes
+
+
+def compare_doubts(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float | None]:
+    """Mean risk over all coverages (less is better) if the most doubtful images are left out first.
+
+    Of `val`; the conformal level comes from its even images and the sizes of the odd ones from that, so every
+    measure is compared on the odd images.
+    """
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    wrong = (probabilities[odd].argmax(axis=1) != labels[odd]).astype(np.float64)
+    doubts = {
+        "entropy (released)": metrics.entropy(probabilities[odd]),
+        "1 - top probability": 1.0 - probabilities[odd].max(axis=1),
+        "conformal set size": set_sizes(probabilities[odd], probabilities[even], labels[even]),
+    }
+    return {name: metrics.risk_coverage(doubt, wrong, (1.0,))["area"] for name, doubt in doubts.items()}

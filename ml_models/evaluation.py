@@ -1,8 +1,11 @@
-"""A release measured on a folder of images and a label file. Memory grows by eight numbers an image."""
+"""A release measured on a folder of images and a label file. Memory grows by a few numbers an image."""
 
+import itertools
 import json
+import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml_models import metrics
+from ml_models import bootstrap, metadata, metrics
 from ml_models.data import DataError
 from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
+from ml_models.metrics import Scored
 from ml_models.runtime import Engine
-from ml_models.taxonomy import CODES, View
+from ml_models.taxonomy import CODES, SUSPICIOUS, VIEWS, ImageType, Reason, View
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 BATCH = 32
+SPECIFICITIES = (0.8, 0.9)
+COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
+# Subgroups by age, in years: from the first number up to, not including, the next.
+AGES = (0, 30, 45, 60, 75, 200)
+METADATA = ("age", "sex", "localization")
+_TWO = next(view for view in VIEWS if view.name == "2")
 
 
 def index_images(folder: Path) -> dict[str, Path]:
@@ -45,55 +55,110 @@ def find(index: dict[str, Path], image_id: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Results:
-    """`probabilities` [n, 8] and `labels` of the readable images; `unreadable` are {image, problem}."""
+    """`probabilities` [n, 8] of the readable images and why each was refused, if it was; `rows` are their
+    places in the label file's rows; `unreadable` are {image, problem}; `seconds` were spent in the engine.
+    """
 
-    images: list[str]
+    rows: list[int]
     probabilities: NDArray[np.float64]
     labels: list[str]
+    reasons: list[tuple[Reason, ...]]
     unreadable: list[dict[str, str]]
+    seconds: float
 
 
-def run(engine: Engine, folder: Path, labels: Labels) -> Results:
+def run(engine: Engine, folder: Path, labels: Labels, views: int = 1) -> Results:
     """Classifies every labelled image, batch by batch, with a progress bar on stderr."""
     index = index_images(folder)
-    read: list[tuple[str, str]] = []
+    rows: list[int] = []
     unreadable: list[dict[str, str]] = []
-    parts: list[NDArray[np.float64]] = []
-    batch: list[NDArray[np.uint8]] = []
-    for image_id, label in tqdm(labels.rows, desc="evaluating", unit="image", mininterval=1.0):
+    reasons: list[tuple[Reason, ...]] = []
+    probabilities = np.zeros((len(labels.rows), len(CODES)))
+    waiting: list[tuple[NDArray[np.uint8], int]] = []
+    seconds = 0.0
+
+    def examine() -> None:
+        nonlocal seconds
+        if not waiting:
+            return
+        began = time.perf_counter()
+        found = engine.assess_inputs(
+            np.stack([pixels for pixels, _ in waiting]),
+            [side for _, side in waiting],
+            [ImageType.DERMATOSCOPIC] * len(waiting),
+            views,
+        )
+        seconds += time.perf_counter() - began
+        for assessment in found:
+            probabilities[len(reasons)] = [assessment.probabilities[code] for code in CODES]
+            reasons.append(assessment.reasons)
+        waiting.clear()
+
+    for number, (image_id, _) in enumerate(
+        tqdm(labels.rows, desc="evaluating", unit="image", mininterval=1.0)
+    ):
         try:
-            batch.append(_read(index, image_id, engine.card.size))
+            waiting.append(_read(index, image_id, engine.card.size))
         except _UnreadableError as error:
             unreadable.append({"image": image_id, "problem": str(error)})
             continue
-        read.append((image_id, label))
-        if len(batch) == BATCH:
-            parts.append(engine.probabilities(np.stack(batch)))
-            batch = []
-    if batch:
-        parts.append(engine.probabilities(np.stack(batch)))
-    probabilities = np.concatenate(parts) if parts else np.zeros((0, len(CODES)))
-    return Results([each for each, _ in read], probabilities, [label for _, label in read], unreadable)
+        rows.append(number)
+        if len(waiting) == BATCH:
+            examine()
+    examine()
+    chosen = [labels.rows[number][1] for number in rows]
+    return Results(rows, probabilities[: len(rows)], chosen, reasons, unreadable, seconds)
 
 
 class _UnreadableError(Exception):
     pass
 
 
-def _read(index: dict[str, Path], image_id: str, size: int) -> NDArray[np.uint8]:
+def _read(index: dict[str, Path], image_id: str, size: int) -> tuple[NDArray[np.uint8], int]:
+    """The network's input and the shorter side of the canonical image."""
     path = find(index, image_id)
     if path is None:
         raise _UnreadableError("no_file")
     try:
-        return model_input(canonicalise(path.read_bytes()), size)
+        image = canonicalise(path.read_bytes())
     except ImageError as error:
         raise _UnreadableError(error.problem) from error
     except OSError as error:
         raise _UnreadableError("no_file") from error
+    return model_input(image, size), min(image.size)
 
 
-def summarise_view(view: View, probabilities: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
-    """Figures of one view: rows outside it left out, probabilities summed and renormalised over it."""
+def with_metadata(engine: Engine, labels: Labels, results: Results) -> Results:
+    """The results after age, sex and site of the label file have added to each answer, where known.
+
+    What was refused stays so: whether a picture can be assessed is a question to the picture.
+    """
+    try:
+        adjustment = metadata.Adjustment.from_json(engine.card.raw["metadata"])
+    except KeyError as error:
+        raise DataError(f"The release {engine.name} makes no use of age, sex and site.") from error
+    people = []
+    for row in results.rows:
+        age, sex, site = (labels.columns[name][row] if name in labels.columns else "" for name in METADATA)
+        people.append((_years(age), sex.lower() or None, site.lower() or None))
+    if not people:
+        return results
+    changed = adjustment.apply(results.probabilities, metadata.encode_all(people))
+    return replace(results, probabilities=changed)
+
+
+def _years(text: str) -> float | None:
+    try:
+        years = float(text)
+    except ValueError:
+        return None
+    return years if 0.0 <= years < AGES[-1] else None
+
+
+def in_view(
+    view: View, probabilities: NDArray[np.float64], labels: Sequence[str]
+) -> tuple[Scored, list[int]]:
+    """One view of the figures: rows outside it left out, probabilities summed and renormalised over it."""
     places = [place(view, label) for label in labels]
     kept = [i for i, target in enumerate(places) if target is not None]
     sums = np.zeros((len(kept), len(view.classes)))
@@ -105,20 +170,131 @@ def summarise_view(view: View, probabilities: NDArray[np.float64], labels: Seque
     even = np.full_like(sums, 1.0 / len(view.classes))
     shares = np.divide(sums, totals, out=even, where=totals > 0)
     truth = np.array([view.classes.index(str(places[i])) for i in kept], dtype=np.int64)
-    return metrics.summarise(metrics.Scored(view.classes, shares, truth), top3=view.name in {"8", "7"})
+    return Scored(view.classes, shares, truth), kept
 
 
-def report(engine: Engine, labels: Labels, results: Results) -> dict[str, Any]:
-    """The content of report.json. `n` counts the readable images, `unreadable` the others."""
+def summarise_view(
+    view: View,
+    probabilities: NDArray[np.float64],
+    labels: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
+) -> dict[str, Any]:
+    """Figures of one view; intervals by resampling `groups` int [n], by image where there are none."""
+    scored, kept = in_view(view, probabilities, labels)
+    summary = metrics.summarise(scored, top3=view.name in {"8", "7"})
+    summary["ece"] = metrics.expected_calibration_error(scored.probabilities, scored.labels)
+    of = np.arange(len(labels), dtype=np.int64) if groups is None else groups
+    chosen = np.unique(of[kept], return_inverse=True)[1].astype(np.int64)
+    summary["ci"] = bootstrap.view_intervals(scored, chosen)
+    return summary
+
+
+def suspicion_scores(
+    probabilities: NDArray[np.float64], labels: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[int]]:
+    """Sum of malignant and pre-cancer probabilities, whether it is one, and which rows those are."""
+    columns = [i for i, code in enumerate(CODES) if code in SUSPICIOUS]
+    places = [place(_TWO, label) for label in labels]
+    kept = [i for i, target in enumerate(places) if target is not None]
+    positive = np.array([places[i] == "suspicious" for i in kept], dtype=bool)
+    return probabilities[kept][:, columns].sum(axis=1), positive, kept
+
+
+def sensitivity_at_specificity(
+    probabilities: NDArray[np.float64], labels: Sequence[str], groups: NDArray[np.int64]
+) -> dict[str, Any]:
+    scores, positive, kept = suspicion_scores(probabilities, labels)
+    chosen = np.unique(groups[kept], return_inverse=True)[1].astype(np.int64)
+    intervals = bootstrap.sensitivity_intervals(scores, positive, SPECIFICITIES, chosen)
+    names = [f"{each:.2f}" for each in SPECIFICITIES]
+    content: dict[str, Any] = {
+        name: bootstrap.sensitivity_at(scores, positive, each)
+        for name, each in zip(names, SPECIFICITIES, strict=True)
+    }
+    content["ci"] = dict(zip(names, intervals, strict=True))
+    return content
+
+
+def risk_coverage(view: View, probabilities: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
+    """Share of errors among the surest images, for several shares of all; sure is a low entropy."""
+    scored, kept = in_view(view, probabilities, labels)
+    doubt = metrics.entropy(probabilities[kept])
+    wrong = (scored.probabilities.argmax(axis=1) != scored.labels).astype(np.float64)
+    return {"view": view.name, "by": "entropy", **metrics.risk_coverage(doubt, wrong, COVERAGES)}
+
+
+def refused(reasons: Sequence[tuple[Reason, ...]]) -> dict[str, Any]:
+    """Share of the readable images that the product would not assess, and how often each reason was given."""
+    counts = Counter(reason.value for each in reasons for reason in each)
+    number = sum(bool(each) for each in reasons)
     return {
+        "share": number / len(reasons) if reasons else None,
+        "n": number,
+        "reasons": dict(sorted(counts.items())),
+    }
+
+
+def report(engine: Engine, labels: Labels, results: Results, *, subgroups: bool = False) -> dict[str, Any]:
+    """The content of report.json. `n` counts the readable images, `unreadable` the others."""
+    groups = bootstrap.number([labels.lesions[row] if labels.lesions else "" for row in results.rows])
+    milliseconds = 1000.0 * results.seconds / len(results.rows) if results.rows else None
+    content: dict[str, Any] = {
         "release": engine.name,
         "n": len(results.labels),
         "unreadable": len(results.unreadable),
         "unreadable_images": results.unreadable,
         "views": {
-            view.name: summarise_view(view, results.probabilities, results.labels) for view in labels.views
+            view.name: summarise_view(view, results.probabilities, results.labels, groups)
+            for view in labels.views
+        },
+        "risk_coverage": risk_coverage(labels.views[0], results.probabilities, results.labels),
+        "sensitivity_at_specificity": sensitivity_at_specificity(
+            results.probabilities, results.labels, groups
+        ),
+        "refused": refused(results.reasons),
+        "ms_per_image": milliseconds,
+        "intervals": {
+            "level": bootstrap.LEVEL,
+            "resamples": bootstrap.RESAMPLES,
+            "by": "lesion" if labels.lesions else "image",
         },
     }
+    if subgroups:
+        content["subgroups"] = _subgroups(labels, results, groups)
+    return content
+
+
+def _subgroups(labels: Labels, results: Results, groups: NDArray[np.int64]) -> dict[str, Any]:
+    """By column and value: the finest view without its table, sensitivities and refusals."""
+    content: dict[str, Any] = {}
+    for column in labels.columns:
+        kind = "age" if column.startswith("age") else column
+        values = [_value(kind, labels.columns[column][row]) for row in results.rows]
+        content[kind] = {}
+        for value in sorted(set(values)):
+            chosen = np.array([i for i, each in enumerate(values) if each == value], dtype=np.int64)
+            names = [results.labels[i] for i in chosen]
+            view = summarise_view(labels.views[0], results.probabilities[chosen], names, groups[chosen])
+            content[kind][value] = {
+                "n": len(chosen),
+                "view": labels.views[0].name,
+                **{name: view[name] for name in ("accuracy", "balanced_accuracy", "macro_auc", "ece", "ci")},
+                "sensitivity_at_specificity": sensitivity_at_specificity(
+                    results.probabilities[chosen], names, groups[chosen]
+                ),
+                "refused": refused([results.reasons[i] for i in chosen]),
+            }
+    return content
+
+
+def _value(kind: str, text: str) -> str:
+    if kind != "age":
+        return text.lower() or "unknown"
+    years = _years(text)
+    if years is None:
+        return "unknown"
+    low, high = next(pair for pair in itertools.pairwise(AGES) if pair[0] <= years < pair[1])
+    return f"{low}+" if high == AGES[-1] else f"{low}-{high - 1}"
 
 
 def write_report(content: dict[str, Any], path: Path) -> None:
@@ -132,9 +308,23 @@ def write_report(content: dict[str, Any], path: Path) -> None:
 def table(content: dict[str, Any]) -> str:
     """The main figures of a report, a line for each view."""
     lines = [f"{content['n']} images, {content['unreadable']} unreadable, release {content['release']}"]
-    lines.append(f"{'view':>4} {'n':>6} {'accuracy':>9} {'balanced':>9} {'AUC':>7}")
+    lines.append(f"{'view':>4} {'n':>6} {'accuracy':>9} {'balanced':>9} {'AUC':>7} {'ECE':>7}")
     for name, view in content["views"].items():
-        figures = [view["accuracy"], view["balanced_accuracy"], view["macro_auc"]]
-        cells = ["-" if value is None else f"{value:.3f}" for value in figures]
-        lines.append(f"{name:>4} {view['n']:>6} {cells[0]:>9} {cells[1]:>9} {cells[2]:>7}")
+        figures = [view["accuracy"], view["balanced_accuracy"], view["macro_auc"], view["ece"]]
+        cells = [_number(value) for value in figures]
+        lines.append(f"{name:>4} {view['n']:>6} {cells[0]:>9} {cells[1]:>9} {cells[2]:>7} {cells[3]:>7}")
+    found = content["sensitivity_at_specificity"]
+    lines.append(
+        "malignant or pre-cancer: sensitivity "
+        + ", ".join(f"{_number(found[f'{each:.2f}'])} at specificity {each:.2f}" for each in SPECIFICITIES)
+    )
+    counts = ", ".join(f"{name} {count}" for name, count in content["refused"]["reasons"].items())
+    lines.append(
+        f"refused {_number(content['refused']['share'])}{f' ({counts})' if counts else ''}; "
+        f"{_number(content['ms_per_image'], 1)} ms an image in batches of {BATCH}"
+    )
     return "\n".join(lines)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,24 +1,42 @@
-"""From a finished run to a release folder."""
+"""From a finished run to a release folder. Every choice is made on `train` and `val`."""
 
-import datetime
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from ml_models import calibration, data, evaluation, metrics, network, release, synthetic
+from ml_models import (
+    calibration,
+    card,
+    data,
+    domain_fitting,
+    evaluation,
+    explanation,
+    figures,
+    formats,
+    metrics,
+    network,
+    recipes,
+    release,
+    saving,
+    spoiling,
+    synthetic,
+)
 from ml_models.backend import tf
-from ml_models.decision import Thresholds
-from ml_models.imaging import model_input
-from ml_models.labels import Labels, allowed_views
+from ml_models.domain import Domain, colours
+from ml_models.imaging import canonicalise, model_input
+from ml_models.labels import read_labels
+from ml_models.recipes import Recipe
 from ml_models.runtime import Engine
-from ml_models.taxonomy import CODES
-from ml_models.training import Recipe, Run, RunError
+from ml_models.taxonomy import CODES, ImageType
+from ml_models.training import Run, RunError
 
 GOLDEN_TOLERANCE = 1e-3
 GOLDEN_CASES = (
@@ -29,170 +47,246 @@ GOLDEN_CASES = (
     (5, (320, 200)),
     (6, (640, 640)),
 )
-TRAINED_ON = (
-    "HAM10000 (Tschandl, Rosendahl, Kittler 2018, doi:10.1038/sdata.2018.161): dermatoscopic images, "
-    "training split grouped by lesion; body of the network from ImageNet."
-)
-LICENCE = (
-    "CC BY-NC 4.0 (weights trained on HAM10000, which is CC BY-NC 4.0; "
-    "the ImageNet weights that training started from: Apache-2.0)"
-)
-LIMITS = (
-    "Decision support for clinicians, not a diagnosis.",
-    "Not validated on darker skin (Fitzpatrick IV-VI): skin type is unrecorded, nearly all is light.",
-    "For dermatoscopic images only; phone photos are outside its domain.",
-    "It does not recognise pictures that show no lesion, and knows no class but its eight.",
-    "The data come from two clinics, in Austria and Australia.",
-)
+DOMAIN_IMAGES = 4000  # of HAM10000's training images, spread over them
+EXPLAINED_IMAGES = 400  # of val
+CALIBRATION_IMAGES = 200  # of train, for the ranges of int8
+PHOTOS = ("*.jpg", "*.jpeg", "*.png")
 
 
-def export(folder: Path, out: Path, *, root: Path) -> Path:
+def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) -> Path:
     """Writes the release `out` from the run in `folder`, measured on `val` and `test` as released.
 
-    Golden probabilities come from the Keras network. Raises RunError or DataError; leaves nothing half made.
+    Golden probabilities come from the Keras network. `other_formats` adds TFLite and TensorFlow.js. Raises
+    RunError or DataError; leaves nothing half made.
     """
-    run = Run(folder)
-    if not (folder / "result.json").is_file():
-        raise RunError(f"The run in {folder} is not finished.")
-    if not release.NAME.fullmatch(out.name):
-        raise RunError(
-            f"A release name has small letters, digits, dots and hyphens only, unlike {out.name!r}."
-        )
-    if out.exists():
-        raise RunError(f"{out} exists already; a release is never overwritten.")
-    recipe, result = Recipe(**run.read_json("recipe.json")), run.read_json("result.json")
-    model = network.build(recipe.size)
+    run, recipe = _open(folder, out)
+    result = run.read_json("result.json")
+    model = network.build(recipe.network, len(recipe.classes), recipe.size)
     model.set_weights(run.read_arrays("best.npz"))
-    logits, labels = run.read_arrays("best_val.npz")
-    thresholds = calibration.fit_thresholds(metrics.softmax(logits / result["temperature"]), labels)
+    saving.fold_and_round(model)
+    val_records = data.read_records(root, "val")
+    val = _see(model, [record.path for record in val_records], recipe.size)
+    labels = np.array([CODES.index(record.code) for record in val_records], dtype=np.int64)
+    temperature = calibration.fit_temperature(val.logits, labels)
+    probabilities = metrics.softmax(val.logits / temperature)
+    content = card.make(
+        out.name, recipe, result, temperature, calibration.fit_thresholds(probabilities, labels)
+    )
+    content["abstention"] = _rounded(calibration.compare_doubts(probabilities, labels))
+    content["quality"] = _quality([record.path for record in val_records], recipe.size)
+    domain, content["domain"] = _domain(model, val, recipe, root)
     made = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(made, ignore_errors=True)
     try:
         made.mkdir(parents=True)
-        _save_model(model, recipe.size, result["temperature"], made / release.SAVED_MODEL)
-        _write_json(made / release.GOLDEN, golden(model, recipe.size, result["temperature"]))
-        card = _card(out.name, recipe, result, thresholds)
-        card["files"] = release.list_files(made)
-        _write_json(made / release.CARD, card)
-        engine = Engine.load(made)
-        engine.check_golden()
-        card["metrics"] = {split: _measure(engine, root, split) for split in ("val", "test")}
-        _write_json(made / release.CARD, card)
+        saved_model = made / release.SAVED_MODEL
+        saving.save_model(model, recipe.size, temperature, saved_model)
+        domain.save(made / release.DOMAIN)
+        _write_json(made / release.GOLDEN, golden(model, recipe.size, temperature, domain))
+        content["explanation"] = {"shown": False}
+        engine = _load(made, content)
+        content["explanation"] = _explanation(engine, [record.path for record in val_records])
+        if not content["explanation"]["shown"]:
+            content["limits"].append(card.NO_MAP)
+        if other_formats:
+            content["formats"] = _formats(made, engine, val_records, root)
+        engine = _load(made, content)
+        content["domain"] |= _rounded(_strangers(engine, root))
+        content["metrics"] = _rounded(_measure(engine, root, made / release.PLOTS))
+        content["plots"] = {
+            name.removesuffix(".svg").replace("-", "_"): f"{release.PLOTS}/{name}" for name in figures.NAMES
+        }
+        if (folder / "metadata.json").is_file():
+            metadata = run.read_json("metadata.json")
+            content["metadata"] = {key: metadata[key] for key in ("classes", "weights", "scale")}
+        _load(made, content)
         made.rename(out)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return out
 
 
-def _save_model(model: Any, size: int, temperature: float, path: Path) -> None:
-    """SavedModel: images uint8 [n, size, size, 3] -> probabilities float32 [n, 8].
+def _open(folder: Path, out: Path) -> tuple[Run, Recipe]:
+    run = Run(folder)
+    if not run.finished:
+        raise RunError(f"The run in {folder} is not finished.")
+    recipe = run.recipe()
+    if recipe.split is not recipes.Split.HONEST or recipe.classes != CODES:
+        raise RunError("Only a run of the honest split over the eight classes becomes a release.")
+    if recipe.network is not recipes.Network.MOBILENET or recipe.preprocessing is not None:
+        raise RunError("Only a network with one linear layer on plain pixels becomes a release.")
+    if not release.NAME.fullmatch(out.name):
+        raise RunError(
+            f"A release name has small letters, digits, dots and hyphens only, unlike {out.name!r}."
+        )
+    if out.exists():
+        raise RunError(f"{out} exists already; a release is never overwritten.")
+    return run, recipe
 
-    The weights are constants of the graph, which lets TensorFlow fold batch normalisation into the
-    convolutions when it loads: a quarter less time an image than with variables.
-    """
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    signature = [tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")]
+def _load(made: Path, content: dict[str, Any]) -> Engine:
+    """The release as it stands, its card written anew."""
+    content["files"] = release.list_files(made)
+    _write_json(made / release.CARD, content)
+    engine = Engine.load(made)
+    engine.check_golden()
+    return engine
 
-    def forward(images: Any) -> Any:
-        return tf.nn.softmax(model(tf.cast(images, tf.float32), training=False) / temperature)
 
-    frozen = convert_variables_to_constants_v2(
-        tf.function(forward, input_signature=signature).get_concrete_function()
+@dataclass(frozen=True)
+class Seen:
+    """What the Keras network says of images: logits [n, 8], embeddings [n, d]; their colours [n, c]."""
+
+    logits: NDArray[np.float64]
+    embeddings: NDArray[np.float64]
+    tones: NDArray[np.float64]
+
+
+def _see(model: Any, paths: Sequence[Path], size: int) -> Seen:
+    parts = network.parts(model)
+    forward: Callable[[Any], Any] = tf.function(
+        lambda images: parts(tf.cast(images, tf.float32), training=False)[:2],
+        input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
+    )
+    logits, embeddings, tones = [np.zeros((0, len(CODES)))], [np.zeros((0, 1280))], [np.zeros((0, 14))]
+    for start in tqdm(range(0, len(paths), 32), desc="looking", unit="batch", mininterval=5.0):
+        pixels = _inputs(paths[start : start + 32], size)
+        answers = forward(pixels)
+        logits.append(answers[0].numpy().astype(np.float64))
+        embeddings.append(answers[1].numpy().astype(np.float64))
+        tones.append(np.stack([colours(each) for each in pixels]))
+    return Seen(np.concatenate(logits), np.concatenate(embeddings), np.concatenate(tones))
+
+
+def _inputs(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    return np.stack([model_input(canonicalise(path.read_bytes()), size) for path in paths])
+
+
+def _spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of the paths, spread over all."""
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))
+    return [paths[i] for i in chosen]
+
+
+def _quality(paths: Sequence[Path], size: int) -> dict[str, Any]:
+    measured = spoiling.measure_all(paths, size)
+    limits = spoiling.fit(measured)
+    found = spoiling.figures(measured, limits)
+    print(spoiling.table(limits, found), flush=True)
+    return {
+        "rule": f"each limit finds {spoiling.FOUND} of its spoilage, unless it would refuse more than "
+        f"{spoiling.REFUSED} of val",
+        "limits": limits.values(),
+        "figures": {"val": found},
+    }
+
+
+def _photos(root: Path) -> list[Path]:
+    """Ordinary photos in the order of their names; none where the data have none."""
+    return sorted(path for pattern in PHOTOS for path in (root / "ood").glob(pattern))
+
+
+def _domain(model: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, dict[str, Any]]:
+    """Every second photo sets the limits, the others are for the report."""
+    records = data.read_records(root, "train")
+    chosen = _spread([record.path for record in records], DOMAIN_IMAGES)
+    codes = {record.path: CODES.index(record.code) for record in records}
+    if recipe.isic2017:
+        more = data.read_isic2017(root, "train")
+        codes |= {record.path: CODES.index(record.code) for record in more}
+        chosen += [record.path for record in more]
+    train = _see(model, chosen, recipe.size)
+    photos = _see(model, _photos(root), recipe.size)
+    fitted = domain_fitting.fit(train.embeddings, train.tones)
+    inner = fitted.scores(val.embeddings, val.tones)
+    outer = fitted.scores(photos.embeddings, photos.tones)
+    domain, share = domain_fitting.with_limits(fitted, inner, outer[::2])
+    content: dict[str, Any] = {
+        "score": "logarithm of the part of the embedding outside of the training embeddings' "
+        f"{domain.components.shape[1]} directions, plus half of that of the colours' Mahalanobis distance",
+        "limit": {"value": domain.limit, "rule": f"at most {share} of val above it"},
+        "far": {"value": domain.far, "rule": "no image of val above it"},
+        "val_refused": domain_fitting.share_refused(domain, inner),
+    }
+    if len(outer):
+        labels = np.array([codes[path] for path in chosen], dtype=np.int64)
+        content["auroc"] = domain_fitting.compare(
+            domain,
+            (train.embeddings, labels),
+            (val.embeddings, val.tones, val.logits),
+            (photos.embeddings, photos.tones, photos.logits),
+        )
+        content["photos_refused_tuning_half"] = domain_fitting.share_refused(domain, outer[::2])
+        content["photos_refused_other_half"] = domain_fitting.share_refused(domain, outer[1::2])
+    return domain, content
+
+
+def _strangers(engine: Engine, root: Path) -> dict[str, Any]:
+    """Refusals for all reasons together: the other half of the ordinary photos; phone photos as counts."""
+    content: dict[str, Any] = {}
+    others = _photos(root)[1::2]
+    phone = sorted((root / "phone").glob("*.png"))
+    for name, paths in (("photos_other_half", others), ("phone_photos", phone)):
+        if paths:
+            images = [canonicalise(path.read_bytes()) for path in paths]
+            results = engine.assess(images, [ImageType.DERMATOSCOPIC] * len(images))
+            refused = evaluation.refused([result.reasons for result in results])
+            content[name] = {"n": len(images), "refused": refused}
+    return content
+
+
+def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
+    chosen = _spread(paths, EXPLAINED_IMAGES)
+    test = explanation.deletion_test(engine, _inputs(chosen, engine.card.size))
+    print(f"deletion test: {json.dumps(test)}", flush=True)
+    return {"shown": test is not None and test["passed"], "test": {"val": _rounded(test)}}
+
+
+def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], root: Path) -> dict[str, Any]:
+    size = engine.card.size
+    train = [record.path for record in data.read_records(root, "train")]
+    samples = _inputs(_spread(train, CALIBRATION_IMAGES), size)
+    inputs = _inputs(_spread([record.path for record in val_records], formats.PARITY_IMAGES), size)
+    return formats.export_formats(
+        made, made / release.SAVED_MODEL, samples, inputs, engine.probabilities(inputs)
     )
 
-    def serve(images: Any) -> dict[str, Any]:
-        return {"probabilities": frozen(images)[0]}
 
-    module = tf.Module()
-    module.serve = tf.function(serve, input_signature=signature)
-    tf.saved_model.save(
-        module, str(path), signatures={"serving_default": module.serve.get_concrete_function()}
-    )
-
-
-def golden(model: Any, size: int, temperature: float) -> dict[str, Any]:
-    """Probabilities of generated images straight from the Keras network."""
+def golden(model: Any, size: int, temperature: float, domain: Domain) -> dict[str, Any]:
+    """Probabilities and domain scores of generated images straight from the Keras network."""
     cases = []
     for seed, shape in GOLDEN_CASES:
-        pixels = model_input(synthetic.lesion(seed, shape), size)[None].astype(np.float32)
-        logits = np.asarray(model(pixels, training=False), dtype=np.float64)
-        row = metrics.softmax(logits / temperature)[0]
-        probabilities = {code: round(float(p), 6) for code, p in zip(CODES, row, strict=True)}
-        cases.append({"seed": seed, "size": list(shape), "probabilities": probabilities})
+        pixels = model_input(synthetic.lesion(seed, shape), size)
+        logits, embedding, _ = network.parts(model)(pixels[None].astype(np.float32), training=False)
+        row = metrics.softmax(np.asarray(logits, dtype=np.float64) / temperature)[0]
+        score = domain.scores(np.asarray(embedding, dtype=np.float64), colours(pixels)[None])[0]
+        cases.append(
+            {
+                "seed": seed,
+                "size": list(shape),
+                "probabilities": {code: round(float(p), 6) for code, p in zip(CODES, row, strict=True)},
+                "domain": round(float(score), 4),
+            }
+        )
     return {"tolerance": GOLDEN_TOLERANCE, "cases": cases}
 
 
-def training_command(name: str, recipe: Recipe) -> str:
-    """The command that repeats a run, with DERMA_DATA set."""
-    parts = [f"python -m ml_models train --name {name}"]
-    parts += [f"--{key} {getattr(recipe, key)}" for key in ("size", "epochs", "batch", "rate", "seed")]
-    if recipe.limit is not None:
-        parts.append(f"--limit {recipe.limit}")
-    return " ".join(parts)
-
-
-def _card(name: str, recipe: Recipe, result: dict[str, Any], thresholds: Thresholds) -> dict[str, Any]:
-    return {
-        "format": release.FORMAT,
-        "name": name,
-        "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "network": "MobileNetV2 (alpha 1.0), global average pooling, one linear layer",
-        "classes": list(CODES),
-        "input": {
-            "size": [recipe.size, recipe.size],
-            "geometry": release.GEOMETRY,
-            "scaling": release.SCALING,
-        },
-        "temperature": result["temperature"],
-        "thresholds": {
-            "urgent": {
-                "value": thresholds.urgent,
-                "rule": "least sum of malignant and pre-cancer probabilities with a specificity of at least "
-                f"{calibration.URGENT_SPECIFICITY} on val",
-            },
-            "soon": {
-                "value": thresholds.soon,
-                "rule": "greatest sum of malignant and pre-cancer probabilities with a sensitivity "
-                f"of at least {calibration.SOON_SENSITIVITY} on val",
-            },
-            "entropy": {
-                "value": thresholds.entropy,
-                "rule": "entropy in nats above which, where the sum is not urgent, the result is "
-                f"cannot_assess; at most {calibration.REFUSED_SHARE} of val",
-            },
-        },
-        "training": {
-            "command": training_command(name, recipe),
-            "seed": recipe.seed,
-            "recipe": asdict(recipe),
-            "epoch": result["epoch"],
-            "data_fingerprint": result["data_fingerprint"],
-        },
-        "trained_on": TRAINED_ON,
-        "licence": LICENCE,
-        "limits": list(LIMITS),
-        "metrics": {},
-    }
-
-
-def _measure(engine: Engine, root: Path, split: str) -> dict[str, Any]:
-    """Figures of one split through the SavedModel, with what the thresholds give."""
-    records = data.read_records(root, split)
-    rows = tuple((record.image_id, record.code) for record in records)
-    labels = Labels(rows, allowed_views(set(CODES)))
-    results = evaluation.run(engine, root / "ham10000" / "images", labels)
-    content = evaluation.report(engine, labels, results)
-    truth = np.array([CODES.index(label) for label in results.labels], dtype=np.int64)
-    figures = {
-        "n": content["n"],
-        "unreadable": content["unreadable"],
-        "views": content["views"],
-        "urgency": calibration.describe(results.probabilities, truth, engine.card.thresholds),
-        "ece": metrics.expected_calibration_error(results.probabilities, truth),
-    }
-    rounded: dict[str, Any] = _rounded(figures)
-    return rounded
+def _measure(engine: Engine, root: Path, plots: Path) -> dict[str, Any]:
+    """Figures of `val` and `test` through the SavedModel, with what the thresholds give; plots of `test`."""
+    content = {}
+    for split in ("val", "test"):
+        labels = read_labels(root / "ham10000" / "metadata.csv", [f"split={split}"])
+        results = evaluation.run(engine, root / "ham10000" / "images", labels)
+        report = evaluation.report(engine, labels, results, subgroups=split == "test")
+        truth = np.array([CODES.index(label) for label in results.labels], dtype=np.int64)
+        report["urgency"] = calibration.describe(results.probabilities, truth, engine.card.thresholds)
+        report["ece"] = report["views"]["8"]["ece"]
+        for name in ("release", "unreadable_images"):
+            del report[name]
+        content[split] = report
+        if split == "test":
+            figures.write(figures.draw(labels, results, report), plots)
+    return content
 
 
 def _rounded(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml_models.data import DataError
@@ -14,6 +14,8 @@ AKIEC = "akiec"
 UNKNOWN = "unk"
 LABEL_COLUMNS = ("dx8", "dx", "diagnosis")
 ID_COLUMNS = ("image_id", "image")
+LESION_COLUMN = "lesion_id"
+SUBGROUP_COLUMNS = ("sex", "age", "age_approx", "localization")
 # Names other than our own codes: HAM10000, ISIC 2017 and the ISIC archive, PAD-UFES-20.
 NAMES: Mapping[str, str] = {
     **{code: code for code in CODES},
@@ -39,10 +41,16 @@ ONE_HOT: Mapping[str, str] = {**{code.upper(): code for code in CODES}, "AKIEC":
 
 @dataclass(frozen=True)
 class Labels:
-    """`rows` are (image id, label), a label being one of CODES, AKIEC or UNKNOWN; `views` fit all labels."""
+    """`rows` are (image id, label), a label being one of CODES, AKIEC or UNKNOWN; `views` fit all labels.
+
+    `lesions` names the lesion of each row, empty where the file has no lesion_id; `columns` holds, by name,
+    the values of those columns that can make subgroups.
+    """
 
     rows: tuple[tuple[str, str], ...]
     views: tuple[View, ...]
+    lesions: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def place(view: View, label: str) -> str | None:
@@ -118,7 +126,12 @@ def _label(
             raise DataError(f"{path} has no label: no column dx8, dx or diagnosis, and no one-hot columns.")
         pairs.append((row[id_column], label))
     vocabulary = set(hot.values()) if column is None else {label for _, label in pairs}
-    return Labels(tuple(pairs), allowed_views(vocabulary))
+    return Labels(
+        tuple(pairs),
+        allowed_views(vocabulary),
+        tuple(row[LESION_COLUMN] for _, row in numbered) if LESION_COLUMN in columns else (),
+        {name: tuple(row[name] for _, row in numbered) for name in SUBGROUP_COLUMNS if name in columns},
+    )
 
 
 def _one_hot(path: Path, number: int, row: Mapping[str, str], hot: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Figures from probabilities, in NumPy. Undefined is None."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,3 +110,53 @@ def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 
     members = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(members, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def risk_coverage(doubt: Floats, wrong: Floats, coverages: Sequence[float]) -> dict[str, Any]:
+    """Risk among the least doubtful images, for each coverage, and the mean over all coverages (`area`).
+
+    Images of equal doubt count with their mean risk, whichever comes first.
+    """
+    n = len(doubt)
+    if not n:
+        return {"points": [], "area": None}
+    order = np.argsort(doubt, kind="stable")
+    _, inverse, counts = np.unique(doubt[order], return_inverse=True, return_counts=True)
+    even = (np.bincount(inverse, weights=wrong[order]) / counts)[inverse]
+    risks = np.cumsum(even) / np.arange(1, n + 1)
+    points = [
+        {"coverage": float(share), "risk": float(risks[max(1, round(share * n)) - 1])} for share in coverages
+    ]
+    return {"points": points, "area": float(risks.mean())}
+
+
+def reliability(probabilities: Floats, labels: Ints, bins: int = 15) -> list[dict[str, Any]]:
+    """Each bin of the top probability: its bounds, images, mean probability and accuracy."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    members = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = []
+    for i in range(bins):
+        chosen = members == i
+        count = int(chosen.sum())
+        rows.append(
+            {
+                "low": i / bins,
+                "high": (i + 1) / bins,
+                "n": count,
+                "confidence": float(confidence[chosen].mean()) if count else None,
+                "accuracy": float(right[chosen].mean()) if count else None,
+            }
+        )
+    return rows
+
+
+def roc(scores: Floats, positive: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """(1 - specificity, sensitivity) at each distinct score, from the highest down."""
+    if not positive.any() or positive.all():
+        return []
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf) != 0)
+    hits, alarms = np.cumsum(positive[order])[last], np.cumsum(~positive[order])[last]
+    pairs = zip((alarms / alarms[-1]).tolist(), (hits / hits[-1]).tolist(), strict=True)
+    return [(0.0, 0.0), *pairs]

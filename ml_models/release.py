@@ -1,4 +1,4 @@
-"""A release on disk: `saved_model/`, `golden.json`, `card.json`. Reading and verifying need no TensorFlow."""
+"""A release on disk: the network in its formats, `golden.json`, `card.json`. Reading needs no TensorFlow."""
 
 import hashlib
 import json
@@ -10,12 +10,16 @@ from types import MappingProxyType
 from typing import Any
 
 from ml_models.decision import Thresholds
+from ml_models.quality import Limits
 from ml_models.taxonomy import CODES
 
-FORMAT = 1
+# 2 adds embedding and activation map, the quality gate and the domain; releases of format 1 go on running.
+FORMAT = 2
+READABLE_FORMATS = (1, 2)
 RELEASES = Path(__file__).parent / "releases"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 CARD, GOLDEN, SAVED_MODEL = "card.json", "golden.json", "saved_model"
+DOMAIN, PLOTS = "domain.npz", "plots"
 # What the network expects before its signature; a release made for another contract is refused.
 GEOMETRY = "centre square of the canonical image, bicubic with antialiasing"
 SCALING = "uint8 RGB; x / 127.5 - 1 inside the SavedModel"
@@ -31,7 +35,11 @@ class GoldenMismatchError(ReleaseError):
 
 @dataclass(frozen=True)
 class Card:
-    """What a release says of itself; `raw` is the whole of card.json."""
+    """What a release says of itself; `raw` is the whole of card.json.
+
+    `quality` are the limits of its quality gate, `explained` says whether its activation maps may be shown:
+    None and False for a release of format 1, which has neither, nor statistics of its domain.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -44,6 +52,9 @@ class Card:
     metrics: Mapping[str, Any]
     files: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
+    format: int = 1
+    quality: Limits | None = None
+    explained: bool = False
 
 
 def default_release() -> str:
@@ -74,9 +85,10 @@ def read_card(path: Path) -> Card:
     except (OSError, ValueError) as error:
         raise ReleaseError(f"The card of the release in {path} cannot be read.") from error
     try:
-        if raw["format"] != FORMAT:
+        if raw["format"] not in READABLE_FORMATS:
             raise ReleaseError(
-                f"The release in {path} has format {raw['format']}, this version reads {FORMAT}."
+                f"The release in {path} has format {raw['format']}, "
+                f"this version reads {' and '.join(map(str, READABLE_FORMATS))}."
             )
         card = _parse(raw)
         contract = (raw["input"]["geometry"], raw["input"]["scaling"])
@@ -113,6 +125,9 @@ def _parse(raw: dict[str, Any]) -> Card:
         metrics=MappingProxyType(dict(raw["metrics"])),
         files=MappingProxyType({str(name): dict(entry) for name, entry in raw["files"].items()}),
         raw=MappingProxyType(raw),
+        format=int(raw["format"]),
+        quality=Limits.of(raw["quality"]["limits"]) if raw["format"] > 1 else None,
+        explained=raw["format"] > 1 and raw["explanation"]["shown"] is True,
     )
 
 
@@ -138,7 +153,7 @@ def verify(path: Path) -> Card:
             raise ReleaseError(
                 f"The file {name} of the release {card.name} is not the one that was released."
             )
-    for needed in (GOLDEN, f"{SAVED_MODEL}/saved_model.pb"):
+    for needed in (GOLDEN, f"{SAVED_MODEL}/saved_model.pb", *([DOMAIN] if card.format > 1 else [])):
         if needed not in card.files:
             raise ReleaseError(f"The release {card.name} has no {needed}.")
     if strangers := sorted(set(found) - set(card.files)):

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml_models import synthetic
+from ml_models import quality, synthetic
 from ml_models.decision import decide
+from ml_models.domain import Domain, colours
 from ml_models.imaging import model_input
 from ml_models.release import (
+    DOMAIN,
     GOLDEN,
     SAVED_MODEL,
     Card,
@@ -31,6 +33,7 @@ __all__ = [
     "Card",
     "Engine",
     "GoldenMismatchError",
+    "Outputs",
     "ReleaseError",
     "default_release",
     "read_card",
@@ -39,27 +42,58 @@ __all__ = [
 ]
 
 
+Floats = NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Assessment:
-    """One image's result; `probabilities` are calibrated, by code in CODES order, and sum to 1."""
+    """One image's result; `probabilities` are calibrated, by code in CODES order, and sum to 1.
+
+    They are there for every image, also where `reasons` say that they mean nothing. `domain` is the distance
+    from the training images, where the release can tell: about 0 is usual. `maps` holds, by code, what speaks
+    for the class at each place of the centre square: rows of logits; None where the maps are not to be shown.
+    """
 
     top: str
     probabilities: dict[str, float]
     urgency: Urgency
     reasons: tuple[Reason, ...]
     release: str
+    domain: float | None = None
+    maps: dict[str, list[list[float]]] | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one pass gives: `probabilities` [n, 8]; of a release that has them `embeddings` [n, d] and `maps`
+    [n, h, w, 8], whose mean over h and w is the calibrated logit of each class.
+    """
+
+    probabilities: Floats
+    embeddings: Floats | None
+    maps: Floats | None
 
 
 class Engine:
     """A loaded release. Use `Engine.load`; one engine serves one process, also from several threads."""
 
-    def __init__(self, card: Card, path: Path, signature: Any, keep_alive: Any, tensorflow: Any) -> None:
+    def __init__(
+        self,
+        card: Card,
+        path: Path,
+        signature: Any,
+        keep_alive: Any,
+        tensorflow: Any,
+        *,
+        domain: Domain | None = None,
+    ) -> None:
         self.card = card
         self.name = card.name
         self._path = path
         self._signature = signature
         self._keep_alive = keep_alive
         self._tensorflow = tensorflow
+        self._domain = domain
 
     @classmethod
     def load(cls, path: Path, *, threads: int | None = None) -> "Engine":
@@ -76,7 +110,8 @@ class Engine:
             model = tf.saved_model.load(str(path / SAVED_MODEL))
             signature = model.signatures["serving_default"]
             images = signature.structured_input_signature[1]["images"]
-            outputs = signature.structured_outputs["probabilities"]
+            outputs = signature.structured_outputs
+            classes = outputs["probabilities"].shape.as_list()[-1]
         except Exception as error:  # a damaged graph fails in whatever layer meets it first
             raise ReleaseError(f"The SavedModel of the release {card.name} cannot be loaded.") from error
         expected = [None, card.size, card.size, 3]
@@ -84,22 +119,41 @@ class Engine:
             raise ReleaseError(
                 f"The SavedModel of the release {card.name} takes another input than its card says."
             )
-        if outputs.shape.as_list()[-1] != len(CODES):
+        if classes != len(CODES):
             raise ReleaseError(
                 f"The SavedModel of the release {card.name} does not give {len(CODES)} classes."
             )
-        return cls(card, path, signature, model, tf)
+        domain = None
+        if card.format > 1:
+            if not {"embedding", "activation_map"} <= set(outputs):
+                raise ReleaseError(
+                    f"The SavedModel of the release {card.name} gives no embedding or no activation map."
+                )
+            try:
+                domain = Domain.load(path / DOMAIN)
+            except (OSError, KeyError, ValueError) as error:
+                raise ReleaseError(
+                    f"The domain statistics of the release {card.name} cannot be read."
+                ) from error
+        return cls(card, path, signature, model, tf, domain=domain)
 
-    def probabilities(self, inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def outputs(self, inputs: NDArray[np.uint8]) -> Outputs:
+        """Network inputs uint8 [n, size, size, 3], at least one -> all that one pass gives."""
+        given = self._signature(images=self._tensorflow.constant(inputs))
+        rows: Floats = given["probabilities"].numpy().astype(np.float64)
+        if not np.isfinite(rows).all():
+            raise ReleaseError(f"The release {self.name} gave a probability that is no number.")
+        embeddings, maps = (
+            given[name].numpy().astype(np.float64) if name in given else None
+            for name in ("embedding", "activation_map")
+        )
+        return Outputs(rows / rows.sum(axis=1, keepdims=True), embeddings, maps)
+
+    def probabilities(self, inputs: NDArray[np.uint8]) -> Floats:
         """Network inputs uint8 [n, size, size, 3] -> calibrated probabilities [n, 8] in CODES order."""
         if not len(inputs):
             return np.zeros((0, len(CODES)))
-        outputs = self._signature(images=self._tensorflow.constant(inputs))
-        rows: NDArray[np.float64] = outputs["probabilities"].numpy().astype(np.float64)
-        if not np.isfinite(rows).all():
-            raise ReleaseError(f"The release {self.name} gave a probability that is no number.")
-        normalised: NDArray[np.float64] = rows / rows.sum(axis=1, keepdims=True)
-        return normalised
+        return self.outputs(inputs).probabilities
 
     def assess(self, images: Sequence[Image.Image], image_types: Sequence[ImageType]) -> list[Assessment]:
         """One assessment for each canonical image, in order."""
@@ -107,27 +161,90 @@ class Engine:
             raise ValueError("There must be one image type for each image.")
         if not images:
             return []
-        rows = self.probabilities(np.stack([model_input(image, self.card.size) for image in images]))
+        inputs = np.stack([model_input(image, self.card.size) for image in images])
+        return self.assess_inputs(inputs, [min(image.size) for image in images], image_types)
+
+    def assess_inputs(
+        self,
+        inputs: NDArray[np.uint8],
+        sides: Sequence[int],
+        image_types: Sequence[ImageType],
+        views: int = 1,
+    ) -> list[Assessment]:
+        """Assessments of network inputs uint8 [n, size, size, 3], at least one.
+
+        `sides` are the shorter sides of the canonical images in pixels. `views` flips and quarter turns of
+        each are averaged: 1 is the image as it is, 8 is all.
+        """
+        outputs = self.outputs(inputs)
+        rows = outputs.probabilities
+        if views > 1:
+            others = [self.probabilities(_turned(inputs, view)) for view in range(1, views)]
+            rows = np.mean([rows, *others], axis=0)
+        scores: list[float | None] = [None] * len(inputs)
+        if self._domain is not None and outputs.embeddings is not None:
+            tones = np.stack([colours(pixels) for pixels in inputs])
+            scores = [*self._domain.scores(outputs.embeddings, tones).tolist()]
+        maps: list[Floats | None] = [None] * len(inputs)
+        if self.card.explained and outputs.maps is not None:
+            maps = [*outputs.maps]
         return [
-            self._assessment(row, image_type)
-            for row, image_type in zip(rows.tolist(), image_types, strict=True)
+            self._assessment(row, image_type, self._refusals(pixels, side, score), score, shown)
+            for row, image_type, pixels, side, score, shown in zip(
+                rows.tolist(), image_types, inputs, sides, scores, maps, strict=True
+            )
         ]
 
-    def _assessment(self, row: list[float], image_type: ImageType) -> Assessment:
+    def _refusals(self, pixels: NDArray[np.uint8], side: int, score: float | None) -> tuple[Reason, ...]:
+        found: list[Reason] = []
+        if self.card.quality is not None:
+            found += quality.reasons(quality.measure(pixels, side), self.card.quality)
+        if self._domain is not None and score is not None:
+            stranger = self._domain.reason(score)
+            # A picture that is too dark or blurred is a stranger for that very reason.
+            if stranger is not None and not found:
+                found.append(stranger)
+        return tuple(found)
+
+    def _assessment(
+        self,
+        row: list[float],
+        image_type: ImageType,
+        refusals: tuple[Reason, ...],
+        score: float | None,
+        maps: Floats | None,
+    ) -> Assessment:
         probabilities = dict(zip(CODES, row, strict=True))
-        urgency, reasons = decide(probabilities, image_type, self.card.thresholds)
+        urgency, reasons = decide(probabilities, image_type, self.card.thresholds, refusals)
         top = max(probabilities, key=probabilities.__getitem__)
-        return Assessment(top, probabilities, urgency, reasons, self.name)
+        shown = None
+        if maps is not None:
+            shown = {code: np.round(maps[:, :, i], 3).tolist() for i, code in enumerate(CODES)}
+        return Assessment(top, probabilities, urgency, reasons, self.name, score, shown)
 
     def check_golden(self) -> None:
         """Compares with the probabilities written at export. Raises GoldenMismatchError; also warms up."""
         golden = json.loads((self._path / GOLDEN).read_text(encoding="utf-8"))
         for case in golden["cases"]:
             image = synthetic.lesion(case["seed"], (case["size"][0], case["size"][1]))
-            got = self.assess([image], [ImageType.DERMATOSCOPIC])[0].probabilities
+            result = self.assess([image], [ImageType.DERMATOSCOPIC])[0]
+            got = result.probabilities
             worst = max(abs(got[code] - case["probabilities"][code]) for code in CODES)
             if not worst <= golden["tolerance"]:
                 raise GoldenMismatchError(
                     f"The release {self.name} is off by {worst:.4f} on the generated image {case['seed']} "
                     f"(allowed: {golden['tolerance']})."
                 )
+            if (
+                "domain" in case
+                and not abs((result.domain or 0.0) - case["domain"]) <= golden["tolerance"] * 10
+            ):
+                raise GoldenMismatchError(
+                    f"The release {self.name} gives the generated image {case['seed']} another domain score."
+                )
+
+
+def _turned(inputs: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
+    """One of the eight flips and quarter turns of a batch [n, s, s, 3]."""
+    turned = np.rot90(inputs, view % 4, axes=(1, 2))
+    return np.ascontiguousarray(turned[:, :, ::-1] if view >= 4 else turned)

@@ -1,3 +1,3 @@
-from adminpanel.admin import break_glass, verification
+from adminpanel.admin import break_glass, releases, verification
 
-__all__ = ["break_glass", "verification"]
+__all__ = ["break_glass", "releases", "verification"]

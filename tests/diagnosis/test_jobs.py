@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from diagnosis import jobs, tasks, worker
+from diagnosis import jobs, releases, tasks, worker
 from diagnosis.models import Analysis, Status, WorkerHeartbeat
 from diagnosis.selectors import inference_worker_state
 from ml_models.runtime import Engine, ReleaseError
@@ -130,7 +130,7 @@ def test_while_a_job_runs_the_heartbeat_renews_its_lease(
     analysis = jobs.claim(submit(alice).pk)
     assert analysis is not None
     pass_time(analysis, lease_expires_at=1)
-    standing = worker.ready_worker()
+    standing, _ = worker.ready_worker()
     with standing.holding(analysis):
         standing._beat()
     assert not Analysis.objects.abandoned().exists()
@@ -175,7 +175,7 @@ def test_a_release_that_is_refused_takes_no_job(
 
     monkeypatch.setattr(worker, "_worker", None)
     monkeypatch.setattr(worker, "release_path", Path)
-    monkeypatch.setattr(worker, "default_release", lambda: "test")
+    monkeypatch.setattr(releases, "active_release", lambda: "test")
     monkeypatch.setattr(Engine, "load", refused)
     monkeypatch.setattr(worker.InferenceWorker, "_beat_on", lambda self: None)
     analysis = submit(alice)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml_models import data
 from ml_models.imaging import canonicalise, model_input
-from ml_models.taxonomy import CODES
+from ml_models.taxonomy import CODES, VIEWS
 
 
 def test_without_data_the_sentence_says_how_to_get_them(
@@ -29,6 +30,65 @@ def test_splits_share_no_lesion(real_data: Path) -> None:
     assert not lesions[0] & lesions[1]
     assert not lesions[0] & lesions[2]
     assert not lesions[1] & lesions[2]
+
+
+@pytest.mark.real_images
+def test_the_leaking_split_is_read_as_published(real_data: Path) -> None:
+    sides = [data.read_records(real_data, name, column="dermavision_split") for name in ("train", "val")]
+    assert [len(records) for records in sides] == [8012, 2003]
+    assert {record.lesion_id for record in sides[0]} & {record.lesion_id for record in sides[1]}
+
+
+@pytest.mark.real_images
+def test_isic_2017_shares_no_image_with_ham10000(real_data: Path) -> None:
+    others = data.read_isic2017(real_data, "train")
+    assert len(others) == 2000
+    assert {record.code for record in others} == {"mel", "nv", "bkl"}
+    assert all(record.stretched for record in others)
+    own = {
+        record.image_id for name in ("train", "val", "test") for record in data.read_records(real_data, name)
+    }
+    assert not own & {record.image_id for record in others}
+
+
+def test_a_stretched_picture_gets_its_shape_back(tmp_path: Path) -> None:
+    """A circle in a 4:3 frame, made square, is a circle again."""
+    rows, columns = np.mgrid[:150, :200]
+    circle = ((rows - 75) ** 2 + (columns - 100) ** 2 < 50**2)[:, :, None] * np.full(3, 255)
+    frame = Image.fromarray(circle.astype(np.uint8))
+    frame.resize((256, 256)).save(tmp_path / "a.png")
+    record = data.Record("a", "a", "nv", "train", tmp_path / "a.png", None, stretched=True)
+    bright = data.load_cache([record], 96, alternates=False).images[0, :, :, 0] > 127
+    height, width = bright.any(axis=1).sum(), bright.any(axis=0).sum()
+    assert abs(int(height) - int(width)) <= 2
+    assert abs(int(height) - 64) <= 2
+
+
+def test_people_are_read_where_they_are_known(small_data: Path, tmp_path: Path) -> None:
+    assert data.read_records(small_data, "val")[0].age is None
+    folder = tmp_path / "ham10000"
+    (folder / "images").mkdir(parents=True)
+    for name in ("a", "b"):
+        (folder / "images" / f"{name}.jpg").write_bytes(b"")
+    (folder / "metadata.csv").write_text(
+        "lesion_id,image_id,dx8,split,age,sex,localization\n"
+        "1,a,nv,train,45.0,male,back\n2,b,nv,train,,unknown,unknown\n"
+    )
+    known, unknown = data.read_records(tmp_path, "train")
+    assert (known.age, known.sex, known.site) == (45.0, "male", "back")
+    assert (unknown.age, unknown.sex, unknown.site) == (None, None, None)
+
+
+def test_a_view_brings_its_own_labels(small_data: Path) -> None:
+    three = next(view for view in VIEWS if view.name == "3")
+    records = [r for r in data.read_records(small_data, "val") if three.of[r.code] is not None]
+    cache = data.load_cache(records, 32, alternates=False, view=three)
+    assert [three.classes[label] for label in cache.labels] == [three.of[record.code] for record in records]
+
+
+def test_an_epoch_can_be_shorter_than_the_data() -> None:
+    order = data.epoch_order(np.repeat([0, 1], [100, 300]), power=1.0, seed=1, epoch=1, length=200)
+    assert len(order) == 200
 
 
 def test_unknown_classes_and_missing_files_are_told(small_data: Path, tmp_path: Path) -> None:

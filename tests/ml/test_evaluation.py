@@ -1,21 +1,24 @@
 """What a report says, on a stand-in engine whose answers are known, and on the real one."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from ml_models import evaluation, synthetic
+from ml_models import evaluation, figures, metadata, synthetic
 from ml_models.data import DataError
 from ml_models.evaluation import find, index_images, report, run, summarise_view
 from ml_models.imaging import encode
 from ml_models.labels import Labels, allowed_views, read_labels
-from ml_models.runtime import Engine
-from ml_models.taxonomy import CODES, VIEWS
+from ml_models.runtime import Assessment, Engine
+from ml_models.taxonomy import CODES, VIEWS, ImageType, Reason, Urgency
 
 VIEW = {view.name: view for view in VIEWS}
 
@@ -24,26 +27,32 @@ class BrightnessEngine:
     """Says class i for a picture of grey level 10 * (i + 1), with 0.65; the others get 0.05."""
 
     name = "stand-in"
-    card = SimpleNamespace(size=32)
 
     def __init__(self) -> None:
+        self.card = SimpleNamespace(size=32, raw={})
         self.batches: list[int] = []
 
-    def probabilities(self, inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def assess_inputs(
+        self, inputs: NDArray[np.uint8], sides: list[int], image_types: list[ImageType], views: int
+    ) -> list[Assessment]:
+        assert len(inputs) == len(sides) == len(image_types)
         self.batches.append(len(inputs))
-        rows = np.full((len(inputs), 8), 0.05)
-        rows[np.arange(len(inputs)), np.rint(inputs.mean(axis=(1, 2, 3)) / 10).astype(int) - 1] = 0.65
-        return rows
+        found = []
+        for pixels, side in zip(inputs, sides, strict=True):
+            top = CODES[round(float(pixels.mean()) / 10) - 1]
+            probabilities = {code: 0.65 if code == top else 0.05 for code in CODES}
+            reasons = (Reason.TOO_SMALL,) if side < 64 else ()
+            urgency = Urgency.CANNOT_ASSESS if reasons else Urgency.ROUTINE
+            found.append(Assessment(top, probabilities, urgency, reasons, self.name))
+        return found
 
 
 def stand_in() -> Engine:
     return cast("Engine", BrightnessEngine())
 
 
-def grey(level: int) -> bytes:
-    from PIL import Image
-
-    return encode(Image.new("RGB", (64, 64), (level, level, level)))
+def grey(level: int, side: int = 64) -> bytes:
+    return encode(Image.new("RGB", (side, side), (level, level, level)))
 
 
 def folder_of(tmp_path: Path, codes: dict[str, str]) -> Path:
@@ -132,7 +141,12 @@ def test_the_report_has_the_promised_names(tmp_path: Path) -> None:
     labels = labelled({code: code for code in CODES})
     content: dict[str, Any] = report(stand_in(), labels, run(stand_in(), folder, labels))
     assert list(content["views"]) == ["8", "7", "4", "3", "2"]
+    assert set(content) >= {
+        *("release", "n", "unreadable", "unreadable_images", "views", "risk_coverage"),
+        *("sensitivity_at_specificity", "refused", "ms_per_image"),
+    }
     common = {"n", "classes", "accuracy", "balanced_accuracy", "macro_auc", "per_class", "confusion"}
+    common |= {"ece", "ci"}
     for name, view in content["views"].items():
         assert set(view) == common | ({"top3_accuracy"} if name in {"8", "7"} else set())
         assert set(view["per_class"]) == set(view["classes"])
@@ -142,6 +156,99 @@ def test_the_report_has_the_promised_names(tmp_path: Path) -> None:
         )
         assert np.array(view["confusion"]).shape == (len(view["classes"]),) * 2
     assert [content["views"][name]["n"] for name in ("8", "7", "4", "3", "2")] == [8, 8, 4, 4, 8]
+
+
+def test_refusals_are_counted_by_reason(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a.png": "nv", "b.png": "mel"})
+    (folder / "small.png").write_bytes(grey(60, side=40))
+    labels = labelled({"a": "nv", "b": "mel", "small": "nv", "gone": "nv"})
+    content = report(stand_in(), labels, run(stand_in(), folder, labels))
+    assert content["refused"] == {"share": pytest.approx(1 / 3), "n": 1, "reasons": {"too_small": 1}}
+    assert content["n"] == 3  # figures are over all readable images, the refused ones too
+
+
+def test_intervals_resample_lesions_where_they_are_known(tmp_path: Path) -> None:
+    # Ten images of one lesion say no more than one of them: resampled by lesion, they come and go together.
+    rows = tuple((f"a{i}", "nv") for i in range(10)) + tuple((f"b{i}", "mel") for i in range(10))
+    folder = folder_of(tmp_path, {f"{name}.png": "nv" for name, _ in rows})
+    one = Labels(rows, allowed_views({"nv", "mel"}), tuple(["one"] * 10 + ["two"] * 10))
+    many = Labels(rows, allowed_views({"nv", "mel"}))
+    wide, narrow = (
+        report(stand_in(), labels, run(stand_in(), folder, labels))["views"]["8"]["ci"]["accuracy"]
+        for labels in (one, many)
+    )
+    assert wide == [0.0, 1.0]
+    assert 0.2 < narrow[0] < 0.5 < narrow[1] < 0.8
+
+
+def test_subgroups_by_the_columns_of_the_file(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a.png": "nv", "b.png": "mel", "c.png": "nv"})
+    csv = tmp_path / "labels.csv"
+    csv.write_text("image_id,dx8,sex,age,other\na,nv,male,44.0,x\nb,mel,female,,y\nc,nv,male,80,z\nd,nv,,,\n")
+    labels = read_labels(csv)
+    content = report(stand_in(), labels, run(stand_in(), folder, labels), subgroups=True)
+    assert {name: list(values) for name, values in content["subgroups"].items()} == {
+        "sex": ["female", "male"],
+        "age": ["30-44", "75+", "unknown"],
+    }
+    assert content["subgroups"]["sex"]["male"]["n"] == 2
+    assert content["subgroups"]["sex"]["male"]["accuracy"] == 1.0
+
+
+def test_metadata_add_to_the_answers_where_the_release_uses_them(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a.png": "nv", "b.png": "nv"})
+    csv = tmp_path / "labels.csv"
+    csv.write_text("image_id,dx8,sex,age,localization\na,nv,male,44.0,back\nb,nv,,,unknown\n")
+    labels = read_labels(csv)
+    engine = BrightnessEngine()
+    results = run(cast("Engine", engine), folder, labels)
+    with pytest.raises(DataError, match="makes no use"):
+        evaluation.with_metadata(cast("Engine", engine), labels, results)
+    weights = {name: [0.0] * 8 for name in metadata.NAMES}
+    weights["sex male"] = [0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    engine.card.raw["metadata"] = {"classes": list(CODES), "weights": weights}
+    changed = evaluation.with_metadata(cast("Engine", engine), labels, results)
+    mel = CODES.index("mel")
+    assert changed.probabilities[0, mel] > 3 * results.probabilities[0, mel]
+    assert np.array_equal(changed.probabilities[1], results.probabilities[1])
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for i in range(count):
+            (folder / f"{i}.png").write_bytes(grey(10 * (i % 8 + 1), side=256))
+        labels = labelled({str(i): CODES[i % 8] for i in range(count)})
+        tracemalloc.start()
+        try:
+            run(stand_in(), folder, labels)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(40), peak(240)
+    assert many - few < 200 * 1500  # bytes an image; its pixels at 32 px alone are 3072
+
+
+def test_plots_are_deterministic_and_well_formed(tmp_path: Path) -> None:
+    codes = {f"{code}{i}": code for code in CODES for i in range(3)}
+    folder = folder_of(
+        tmp_path, {f"{name}.png": ("nv" if "2" in name else code) for name, code in codes.items()}
+    )
+    labels = labelled(codes)
+    results = run(stand_in(), folder, labels)
+    content = report(stand_in(), labels, results)
+    texts = figures.draw(labels, results, content)
+    assert set(texts) == set(figures.NAMES)
+    assert texts == figures.draw(labels, results, content)
+    for text in texts.values():
+        root = ElementTree.fromstring(text)  # noqa: S314  (our own text)
+        assert root.tag.endswith("svg")
+        assert "prefers-color-scheme: dark" in text
+    nothing = labelled({"gone": "nv"})
+    results = run(stand_in(), folder, nothing)
+    assert set(figures.draw(nothing, results, report(stand_in(), nothing, results))) == set(figures.NAMES)
 
 
 @pytest.mark.tensorflow

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ml_models.imaging import canonicalise, encode, model_input
 from ml_models.runtime import (
     Engine,
     GoldenMismatchError,
+    Outputs,
     ReleaseError,
     default_release,
     read_card,
@@ -176,13 +178,16 @@ def test_golden_probabilities_hold(engine: Engine) -> None:
 def test_golden_probabilities_catch_another_class_order_and_another_scaling(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Engine.probabilities
-    monkeypatch.setattr(
-        Engine, "probabilities", lambda self, inputs: np.roll(honest(self, inputs), 1, axis=1)
-    )
+    honest = Engine.outputs
+
+    def rolled(self: Engine, inputs: Any) -> Outputs:
+        outputs = honest(self, inputs)
+        return replace(outputs, probabilities=np.roll(outputs.probabilities, 1, axis=1))
+
+    monkeypatch.setattr(Engine, "outputs", rolled)
     with pytest.raises(GoldenMismatchError, match="is off by"):
         engine.check_golden()
-    monkeypatch.setattr(Engine, "probabilities", lambda self, inputs: honest(self, inputs // 2))
+    monkeypatch.setattr(Engine, "outputs", lambda self, inputs: honest(self, inputs // 2))
     with pytest.raises(GoldenMismatchError):
         engine.check_golden()
 

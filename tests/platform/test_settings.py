@@ -96,7 +96,7 @@ def test_checks_say_what_is_wrong(settings: Any) -> None:
     settings.DERMA_LEASE_SECONDS = 2
     settings.DERMA_RELEASE = "no-such-release"
     found = checks.media_is_not_public(None) + checks.lease_outlives_renewals(None)
-    found += checks.release_is_readable(None)
+    found += checks.release_is_fit(None)
     assert [message.id for message in found] == ["derma.E002", "derma.E003", "derma.E001"]
 
 

@@ -1,0 +1,152 @@
+"""Finished runs of any recipe measured in one way: same images, same views, same figures."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_models import bootstrap, data, metrics, network
+from ml_models.backend import set_threads, tf
+from ml_models.recipes import Recipe, Split
+from ml_models.taxonomy import VIEWS, View
+from ml_models.training import Run, RunError
+from ml_models.training.preprocessing import PREPARE
+
+# The sides that nothing was fitted on.
+_MEASURED = {Split.HONEST: ("test", "split"), Split.DERMAVISION: ("val", "dermavision_split")}
+_TIMED = 30
+_BATCH = 64
+
+
+def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
+    """Figures of the run in `folder` on `test`, or on the `val` side of the split that it was trained on."""
+    set_threads(threads)
+    run = Run(folder)
+    if not run.finished:
+        raise RunError(f"The run in {folder} is not finished.")
+    recipe, result = run.recipe(), run.read_json("result.json")
+    side, column = _MEASURED[recipe.split]
+    known = [
+        r for r in data.read_records(root, side, column=column) if recipe.taxonomy.of[r.code] is not None
+    ]
+    prepare = PREPARE[recipe.preprocessing] if recipe.preprocessing else None
+    images = data.load_cache(
+        known, recipe.size, alternates=False, view=recipe.taxonomy, prepare=prepare
+    ).images
+    model = network.build(recipe.network, len(recipe.classes), recipe.size)
+    model.set_weights(run.read_arrays("best.npz"))
+    forward = predictor(model, recipe.views)
+    parts = [forward(images[i : i + _BATCH]).numpy() for i in range(0, len(images), _BATCH)]
+    logits = np.concatenate(parts).astype(np.float64)
+    parameters = int(model.count_params())
+    return {
+        "recipe": recipe.name,
+        "split": str(recipe.split),
+        "epoch": result["epoch"],
+        "epochs": len(run.history()),
+        "size_px": recipe.size,
+        "views": recipe.views,
+        "parameters": parameters,
+        "megabytes": round(parameters * 4 / 1e6, 2),
+        "ms_per_image": round(_milliseconds(forward, images[:1]), 2),
+        "by_view": figures(recipe, metrics.softmax(logits / result["temperature"]), known),
+    }
+
+
+def predictor(model: Any, views: int) -> Any:
+    """Uint8 [n, s, s, 3] -> logits [n, k], the mean over flips and quarter turns where `views` is 8."""
+
+    def forward(images: Any) -> Any:
+        pixels = tf.cast(images, tf.float32)
+        if views == 1:
+            return model(pixels, training=False)
+        sides = [tf.image.rot90(each, k) for each in (pixels, pixels[:, :, ::-1]) for k in range(4)]
+        together = model(tf.concat(sides, axis=0), training=False)
+        return tf.reduce_mean(tf.reshape(together, (views, -1, together.shape[-1])), axis=0)
+
+    return tf.function(forward, reduce_retracing=True)
+
+
+def coarser(view: View, other: View) -> NDArray[np.float64] | None:
+    """Matrix [k, m] that sums `view` into `other`; None where one class would be torn apart."""
+    matrix = np.zeros((len(view.classes), len(other.classes)))
+    for row, name in enumerate(view.classes):
+        targets = {other.of[code] for code, place in view.of.items() if place == name}
+        if len(targets) > 1:
+            return None
+        target = targets.pop()
+        if target is not None:
+            matrix[row, other.classes.index(target)] = 1.0
+    return matrix if (matrix.sum(axis=0) > 0).all() else None
+
+
+def figures(
+    recipe: Recipe, probabilities: NDArray[np.float64], records: Sequence[data.Record]
+) -> dict[str, Any]:
+    """The figures of each view that a recipe's classes can be summed into."""
+    lesions = np.array([record.lesion_id for record in records], dtype=object)
+    result: dict[str, Any] = {}
+    for view in VIEWS:
+        matrix = coarser(recipe.taxonomy, view)
+        if matrix is None:
+            continue
+        places = [view.of[record.code] for record in records]
+        kept = np.array([i for i, place in enumerate(places) if place is not None], dtype=np.int64)
+        labels = np.array([view.classes.index(str(places[i])) for i in kept], dtype=np.int64)
+        sums = probabilities[kept] @ matrix
+        shares = sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-12)
+        summary = metrics.summarise(metrics.Scored(view.classes, shares, labels), top3=False)
+        row: dict[str, Any] = {
+            name: summary[name] for name in ("n", "accuracy", "balanced_accuracy", "macro_auc")
+        }
+        row["ece"] = metrics.expected_calibration_error(shares, labels)
+        row["recall"] = {name: each["recall"] for name, each in summary["per_class"].items()}
+        if "mel" in view.classes:
+            melanomas = labels == view.classes.index("mel")
+            found = shares.argmax(axis=1)[melanomas] == view.classes.index("mel")
+            groups = bootstrap.number(list(lesions[kept][melanomas]))
+            row["melanoma_sensitivity"] = float(found.mean()) if len(found) else None
+            row["melanoma_interval"] = bootstrap.interval(
+                [float((found * w).sum() / w.sum()) for w in bootstrap.weights(groups) if w.sum()]
+            )
+        result[view.name] = row
+    return result
+
+
+def _milliseconds(forward: Any, image: NDArray[np.uint8]) -> float:
+    """Median time of one image alone, without reading it."""
+    times = []
+    for _ in range(_TIMED):
+        began = time.perf_counter()
+        forward(image).numpy()
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times[5:])
+
+
+def table(measured: Sequence[dict[str, Any]]) -> str:
+    """Markdown: one table for each number of classes."""
+    blocks = []
+    for view in ("7", "4", "3"):
+        rows = [each for each in measured if view in each["by_view"]]
+        if not rows:
+            continue
+        lines = [
+            f"| {view} classes | accuracy | balanced | melanoma sensitivity (95 %) | macro AUC | ECE "
+            "| parameters | MB | ms an image |",
+            "|---" * 9 + "|",
+        ]
+        for each in rows:
+            row = each["by_view"][view]
+            low, high = row["melanoma_interval"]
+            lines.append(
+                f"| `{each['recipe']}` | {row['accuracy']:.3f} | {row['balanced_accuracy']:.3f} "
+                f"| {row['melanoma_sensitivity']:.3f} ({low:.3f}-{high:.3f}) | {row['macro_auc']:.3f} "
+                f"| {row['ece']:.3f} | {each['parameters']:,} | {each['megabytes']:.1f} "
+                f"| {each['ms_per_image']:.1f} |"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)

@@ -1,0 +1,127 @@
+"""The networks that recipes name. Pixels in, logits out; scaling is part of the network."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ml_models.backend import keras
+from ml_models.data import DataError
+from ml_models.network.spatial_transformer import SpatialTransformer
+from ml_models.recipes.base import Network
+
+__all__ = ["SpatialTransformer", "build", "head", "parts", "release"]
+
+# Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
+BATCH_NORM_MOMENTUM = 0.97
+# An L2 penalty of DermaVision's transformer and head.
+TRANSFORMER_PENALTY = 0.001
+HEAD_PENALTY = 0.01
+
+
+def build(
+    network: Network, classes: int, size: int, *, dropout: float = 0.0, weights: Path | None = None
+) -> Any:
+    """Keras model: float32 [n, size, size, 3] in 0..255 -> logits float32 [n, classes].
+
+    `weights` is an ImageNet `.weights.h5` for the body of those that have one.
+    """
+    inputs = keras.Input((size, size, 3), name="pixels")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    if network is Network.FIVE_BLOCKS:
+        return keras.Model(inputs, _five_blocks(scaled, classes), name=network.value)
+    body = keras.applications.MobileNetV2(
+        input_shape=(size, size, 3), alpha=1.0, include_top=False, weights=None, name="body"
+    )
+    if weights is not None:
+        if not weights.is_file():
+            raise DataError(f"The ImageNet weights {weights} are missing.")
+        body.load_weights(weights)
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    logits = _HEADS[network](body(scaled), classes, dropout)
+    return keras.Model(inputs, logits, name=network.value)
+
+
+def _linear_head(features: Any, classes: int, dropout: float) -> Any:
+    """Global pooling and one linear layer, which makes a class-activation map exact."""
+    embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(features)
+    dropped = keras.layers.Dropout(dropout, name="dropout")(embedding)
+    return keras.layers.Dense(classes, name="logits")(dropped)
+
+
+def _transformer_head(features: Any, classes: int, dropout: float) -> Any:
+    l2 = keras.regularizers.L2
+    moved = SpatialTransformer(penalty=TRANSFORMER_PENALTY, name="spatial_transformer")(features)
+    pooled = keras.layers.GlobalAveragePooling2D(name="embedding")(moved)
+    normal = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="head_bn")(pooled)
+    dropped = keras.layers.Dropout(dropout, name="dropout")(normal)
+    return keras.layers.Dense(classes, kernel_regularizer=l2(HEAD_PENALTY), name="logits")(dropped)
+
+
+def _deep_head(features: Any, classes: int, dropout: float) -> Any:
+    """512, then 256 units; the second dropout is a tenth weaker (0.4, then 0.3)."""
+    value = keras.layers.GlobalAveragePooling2D(name="embedding")(features)
+    for units, rate in ((512, dropout), (256, max(0.0, dropout - 0.1))):
+        value = keras.layers.Dense(units, activation="relu", name=f"dense_{units}")(value)
+        value = keras.layers.Dropout(rate, name=f"dropout_{units}")(value)
+    return keras.layers.Dense(classes, name="logits")(value)
+
+
+_HEADS: dict[Network, Callable[[Any, int, float], Any]] = {
+    Network.MOBILENET: _linear_head,
+    Network.TRANSFORMER: _transformer_head,
+    Network.DEEP_HEAD: _deep_head,
+}
+
+
+def _five_blocks(value: Any, classes: int) -> Any:
+    for block, channels in enumerate((8, 16, 32, 64, 128), start=1):
+        value = keras.layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv_{block}")(
+            value
+        )
+        value = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"bn_{block}")(value)
+        value = keras.layers.MaxPooling2D(name=f"pool_{block}")(value)
+    return keras.layers.Dense(classes, name="logits")(keras.layers.Flatten(name="embedding")(value))
+
+
+def release(model: Any, free: str) -> None:
+    """Lets train what a phase's `free` names; frozen batch normalisation keeps its statistics."""
+    body = _body(model)
+    if body is None:
+        return
+    body.trainable = True
+    for layer in body.layers:
+        layer.trainable = True
+    if free == "all":
+        return
+    how, _, what = free.partition(" ")
+    if how == "head":
+        body.trainable = False
+        return
+    if how == "last" and what.isdigit():
+        frozen = len(body.layers) - int(what)
+    elif how == "after" and any(layer.name.startswith(f"{what}_") for layer in body.layers):
+        frozen = 1 + max(i for i, layer in enumerate(body.layers) if layer.name.startswith(f"{what}_"))
+    else:
+        raise DataError(
+            f"A phase's free layers are 'all', 'head', 'last N' or 'after BLOCK', unlike {free!r}."
+        )
+    for layer in body.layers[:frozen]:
+        layer.trainable = False
+
+
+def _body(model: Any) -> Any | None:
+    return next((layer for layer in model.layers if layer.name == "body"), None)
+
+
+def head(model: Any) -> Any:
+    """The last linear layer: kernel [d, classes], bias [classes]."""
+    return model.get_layer("logits")
+
+
+def parts(model: Any) -> Any:
+    """Keras model of a network with a linear head, in one pass: the same input ->
+    (logits [n, classes], embedding after global pooling [n, d], feature map before it [n, h, w, d])."""
+    pool = model.get_layer("embedding")
+    return keras.Model(model.inputs[0], [model.outputs[0], pool.output, pool.input], name="parts")

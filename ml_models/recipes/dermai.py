@@ -1,0 +1,19 @@
+"""DermAI: a small network of five blocks, from nothing."""
+
+from dataclasses import replace
+
+from ml_models.recipes.base import GEOMETRY_ONLY, Network, Phase, Recipe
+
+RECIPE = Recipe(
+    name="dermai",
+    phases=(Phase(epochs=20, size=224, rate=1e-3, cosine=False),),
+    view="7",
+    network=Network.FIVE_BLOCKS,
+    optimiser="adam",
+    weight_decay=0.0,
+    clip=None,
+    dropout=0.0,
+    sampling_power=0.0,
+    augmentation=replace(GEOMETRY_ONLY, min_area=0.8, tilt=0.0),
+    alternates=False,
+)

@@ -1,0 +1,27 @@
+"""DermaScan: three classes, a focal loss and much regularisation.
+
+Theirs is an EfficientNetV2-M, whose weights cannot be had; the backbone is ours.
+"""
+
+from dataclasses import replace
+
+from ml_models.recipes.base import GEOMETRY_ONLY, Loss, Phase, Recipe
+
+RECIPE = Recipe(
+    name="dermascan",
+    phases=(Phase(epochs=12, size=128, rate=5e-4, warm_up_epochs=5.0),),
+    view="3",
+    weight_decay=0.01,
+    dropout=0.3,
+    loss=Loss.FOCAL,
+    focus=2.0,
+    class_weights={"mel": 1.5, "bcc": 1.5, "benign": 1.0},
+    label_smoothing=0.1,
+    sampling_power=0.0,
+    mix=0.2,
+    average=0.9995,
+    augmentation=replace(GEOMETRY_ONLY, min_area=0.7),
+    alternates=False,
+    preprocessing="dermascan",
+    views=8,
+)

@@ -1,0 +1,123 @@
+"""The SavedModel of a release: one frozen graph behind two signatures."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml_models import network
+from ml_models.backend import keras, tf
+
+OUTPUTS = ("probabilities", "embedding", "activation_map")
+
+
+def fold_and_round(model: Any) -> None:
+    """Moves batch normalisation into the convolutions before it and rounds all weights to half precision.
+
+    Done before anything is measured, so that the formats with half-precision weights hold the same network to
+    the last bit: rounded on their own they would give another top class for some images, since the network's
+    first depthwise convolutions subtract large numbers from each other.
+    """
+    layers = _layers(model)
+    for layer, following in itertools.pairwise(layers):
+        if not isinstance(following, keras.layers.BatchNormalization):
+            continue
+        gamma, beta, mean, variance = (np.asarray(weight) for weight in following.get_weights())
+        scale = gamma / np.sqrt(variance + following.epsilon)
+        kernel = np.asarray(layer.get_weights()[0])
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        layer.set_weights([_half(kernel * (scale[:, None] if depthwise else scale))])
+        still = [np.ones_like(gamma), _half(beta - mean * scale)]
+        following.set_weights([*still, np.zeros_like(mean), np.full_like(variance, 1.0 - following.epsilon)])
+    head = network.head(model)
+    head.set_weights([_half(np.asarray(weight)) for weight in head.get_weights()])
+
+
+def _layers(model: Any) -> list[Any]:
+    """Layers in order, those of models inside the model in their place."""
+    found = []
+    for layer in model.layers:
+        found += _layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
+def _half(weights: Any) -> Any:
+    return weights.astype(np.float16).astype(np.float32)
+
+
+def save_model(model: Any, size: int, temperature: float, path: Path) -> None:
+    """Writes the SavedModel.
+
+    `serving_default`: images uint8 [n, size, size, 3] -> probabilities float32 [n, 8], embedding [n, d] and
+    activation_map [n, h, w, 8], whose mean over h and w is the calibrated logit. `serve_bytes`: data string
+    [n], the files of canonical images -> the same; the centre square is cut and resized inside the graph.
+
+    The weights are constants of the graph, which lets TensorFlow fold batch normalisation into the
+    convolutions when it loads: a quarter less time an image than with variables.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    images = tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")
+    parts, head = network.parts(model), network.head(model)
+    kernel, bias = (tf.constant(weight.numpy()) for weight in (head.kernel, head.bias))
+
+    def forward(images: Any) -> Any:
+        logits, embedding, features = parts(tf.cast(images, tf.float32), training=False)
+        contributions = tf.nn.conv2d(features, (kernel / temperature)[None, None], strides=1, padding="SAME")
+        probabilities = tf.nn.softmax(logits / temperature)
+        return {
+            "probabilities": probabilities,
+            "embedding": embedding,
+            "activation_map": contributions + bias / temperature,
+        }
+
+    frozen = convert_variables_to_constants_v2(
+        tf.function(forward, input_signature=[images]).get_concrete_function()
+    )
+    # Freezing turns the dictionary into a list, in the order of the sorted names.
+    names = sorted(OUTPUTS)
+
+    def serve(images: Any) -> dict[str, Any]:
+        return dict(zip(names, frozen(images), strict=True))
+
+    def serve_bytes(data: Any) -> dict[str, Any]:
+        spec = tf.TensorSpec([size, size, 3], tf.uint8)
+        return serve(tf.map_fn(lambda each: _input(each, size), data, fn_output_signature=spec))
+
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=[images])
+    module.serve_bytes = tf.function(
+        serve_bytes, input_signature=[tf.TensorSpec([None], tf.string, name="data")]
+    )
+    signatures = {
+        "serving_default": module.serve.get_concrete_function(),
+        "serve_bytes": module.serve_bytes.get_concrete_function(),
+    }
+    tf.saved_model.save(module, str(path), signatures=signatures)
+
+
+def _input(data: Any, size: int) -> Any:
+    """The same as `imaging.model_input` of the decoded file: uint8 [size, size, 3].
+
+    Pillow resizes along the width, rounds, and then resizes along the height.
+    """
+    image = tf.cast(tf.io.decode_image(data, channels=3, expand_animations=False), tf.float32)
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    side = tf.minimum(height, width)
+    scale = tf.cast(size, tf.float32) / tf.cast(side, tf.float32)
+
+    def resize(image: Any, shape: Any, scales: Any, offset: Any) -> Any:
+        resized = tf.raw_ops.ScaleAndTranslate(
+            images=image[None],
+            size=tf.stack(shape),
+            scale=tf.stack(scales),
+            translation=tf.stack(offset),
+            kernel_type="keyscubic",
+            antialias=True,
+        )[0]
+        return tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0)
+
+    left, top = (tf.cast((length - side) // 2, tf.float32) for length in (width, height))
+    narrow = resize(image, [height, size], [1.0, scale], [0.0, -left * scale])
+    return tf.cast(resize(narrow, [size, size], [scale, 1.0], [-top * scale, 0.0]), tf.uint8)

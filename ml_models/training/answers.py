@@ -1,0 +1,49 @@
+"""Fits what age, sex and site add to a finished run: weights on `train`, their scale on `val`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_models import data, metadata, metrics
+from ml_models.taxonomy import CODES, VIEWS
+from ml_models.training.loop import figures
+from ml_models.training.run import Run, RunError
+
+SCALES = tuple(step / 20 for step in range(31))
+
+
+def fit_answers(folder: Path, *, root: Path) -> dict[str, Any]:
+    """Writes metadata.json into the run's folder: the weights and what they change on `val`.
+
+    The weights are fitted without the image, so they do not lean on how sure the network is of pictures it
+    has learnt from; the scale, chosen by the log loss on `val`, allows for what the picture tells as well.
+    """
+    run = Run(folder)
+    if not run.finished or run.recipe().classes != CODES or not (folder / "best_val.npz").is_file():
+        raise RunError(f"{folder} is no finished run of all eight classes.")
+    train, val = data.read_records(root, "train"), data.read_records(root, "val")
+    logits, labels = run.read_arrays("best_val.npz")
+    if len(val) != len(labels):
+        raise RunError(f"The run in {folder} was validated on other images.")
+    image = metrics.softmax(logits / run.read_json("result.json")["temperature"])
+    alone = metadata.fit(_answers(train), np.array([CODES.index(record.code) for record in train]))
+    rows = _answers(val)
+    losses = [metrics.log_loss(metadata.scaled(alone, scale).apply(image, rows), labels) for scale in SCALES]
+    scale = SCALES[int(np.argmin(losses))]
+    chosen = metadata.scaled(alone, scale)
+    found = {
+        "scale": scale,
+        **chosen.to_json(),
+        "val": {
+            "without": figures(VIEWS[0], np.log(image), labels),
+            "with": figures(VIEWS[0], np.log(chosen.apply(image, rows)), labels),
+        },
+    }
+    run.write_json("metadata.json", found)
+    return found
+
+
+def _answers(records: list[data.Record]) -> NDArray[np.float64]:
+    return metadata.encode_all([(record.age, record.sex, record.site) for record in records])

@@ -1,0 +1,130 @@
+"""One phase of a run: network, optimizer and moving average of the weights."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_models import network
+from ml_models.augmentation import augment
+from ml_models.backend import keras, tf
+from ml_models.recipes import Phase, Recipe
+from ml_models.training import losses
+
+BATCH = 64  # images a forward pass, where nothing is learnt
+TAUGHT = 0.5  # the teachers' part of the targets
+Teacher = Callable[[Any], Any]  # pixels float32 [n, s, s, 3] -> probabilities [n, k]
+
+
+class Trainer:
+    """What is validated and kept is the moving average where the recipe has one, else the network itself."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        phase: Phase,
+        *,
+        steps_per_epoch: int,
+        class_weights: NDArray[np.float32],
+        weights: Path | None,
+        teachers: Sequence[Teacher] = (),
+    ) -> None:
+        self.recipe, self.phase, self.teachers = recipe, phase, teachers
+        keras.utils.set_random_seed(recipe.seed)
+        self.model = network.build(
+            recipe.network, len(recipe.classes), phase.size, dropout=recipe.dropout, weights=weights
+        )
+        network.release(self.model, phase.free)
+        self.class_weights = tf.constant(class_weights)
+        self.optimizer = _optimiser(recipe, _schedule(phase, steps_per_epoch))
+        self.optimizer.build(self.model.trainable_variables)
+        kept = self.model.weights if recipe.average else []
+        self.average = [tf.Variable(weight.value, trainable=False) for weight in kept]
+        self._step = tf.function(self._train_step)
+        self._forward = tf.function(lambda images: self.model(tf.cast(images, tf.float32), training=False))
+
+    def _train_step(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
+        recipe = self.recipe
+        images = augment(images, seed, recipe.augmentation)
+        targets = tf.one_hot(labels, len(recipe.classes))
+        if self.teachers:
+            taught = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
+            targets = TAUGHT * taught + (1.0 - TAUGHT) * targets
+        if recipe.mix:
+            images, targets = losses.mix(images, targets, seed + 1, recipe.mix)
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            loss = losses.cross_entropy(
+                targets, logits, self.class_weights, smoothing=recipe.label_smoothing, focus=recipe.focus
+            )
+            loss += sum(self.model.losses)
+        variables = self.model.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        if recipe.average:
+            done = tf.cast(self.optimizer.iterations, tf.float32)
+            keep = tf.minimum(recipe.average, (1.0 + done) / (10.0 + done))
+            for mean, weight in zip(self.average, self.model.weights, strict=True):
+                mean.assign(mean * keep + weight * (1.0 - keep))
+        right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+        return loss, right
+
+    def step(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: Sequence[int]
+    ) -> tuple[float, float]:
+        """Loss and share of right answers of one batch, which the network has then learnt from."""
+        loss, right = self._step(images, labels, tf.constant(seed, tf.int32))
+        return float(loss), float(right)
+
+    def kept_weights(self) -> list[NDArray[Any]]:
+        if not self.recipe.average:
+            return list(self.model.get_weights())
+        return [mean.numpy() for mean in self.average]
+
+    def start_from(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Takes the weights that the phase before ended with."""
+        self.model.set_weights(weights)
+        for mean, weight in zip(self.average, weights, strict=False):
+            mean.assign(weight)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Logits float64 [n, k] of what is kept; the network in training is put back afterwards."""
+        before = self.model.get_weights()
+        self.model.set_weights(self.kept_weights())
+        try:
+            parts = [self._forward(images[i : i + BATCH]).numpy() for i in range(0, len(images), BATCH)]
+        finally:
+            self.model.set_weights(before)
+        return np.concatenate(parts).astype(np.float64)
+
+    def state(self) -> list[NDArray[Any]]:
+        return [part.numpy() for part in self._parts()]
+
+    def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
+        for part, array in zip(self._parts(), arrays, strict=True):
+            part.assign(array)
+
+    def _parts(self) -> list[Any]:
+        """All that the next step depends on; `variables` are the weights and the state of the dropout."""
+        return [*self.model.variables, *self.optimizer.variables, *self.average]
+
+
+def _schedule(phase: Phase, steps_per_epoch: int) -> Any:
+    warm_up = round(steps_per_epoch * phase.warm_up_epochs)
+    if not phase.cosine:
+        return phase.rate
+    rest = max(1, steps_per_epoch * phase.epochs - warm_up)
+    if warm_up == 0:
+        return keras.optimizers.schedules.CosineDecay(phase.rate, rest)
+    return keras.optimizers.schedules.CosineDecay(0.0, rest, warmup_target=phase.rate, warmup_steps=warm_up)
+
+
+def _optimiser(recipe: Recipe, schedule: Any) -> Any:
+    if recipe.optimiser == "adam":
+        return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip)
+    optimiser = keras.optimizers.AdamW(
+        schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip
+    )
+    optimiser.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimiser

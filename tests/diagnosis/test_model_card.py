@@ -1,0 +1,153 @@
+"""The card of a release as a public page: it shows what the card has, and leaves out what it has not."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from diagnosis import model_card, presentation
+from diagnosis.models import Analysis
+from ml_models import release as folder
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><style>text{fill:red}</style></svg>'
+MEASURED: dict[str, Any] = {
+    "sensitivity_at_specificity": {"0.80": 0.91, "0.90": 0.82, "ci": {"0.80": [0.87, 0.94], "0.90": None}},
+    "refused": {"share": 0.03, "n": 45, "reasons": {"blurred": 30, "not_a_lesion": 15}},
+    "subgroups": {
+        "sex": {
+            "female": {
+                "n": 700,
+                "balanced_accuracy": 0.81,
+                "ci": {"balanced_accuracy": [0.77, 0.85]},
+                "sensitivity_at_specificity": {"0.80": 0.9, "ci": {"0.80": [0.85, 0.95]}},
+                "refused": {"share": 0.02},
+            },
+            "unknown": {"n": 3, "balanced_accuracy": None, "sensitivity_at_specificity": {"0.80": None}},
+        },
+        "age": {"45-59": {"n": 400, "balanced_accuracy": 0.8}},
+        "localization": {"lower extremity": {"n": 200, "balanced_accuracy": 0.8}},
+    },
+}
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Path]:
+    """The default release, as one that was measured in every way."""
+    settings.DERMA_RELEASE = ""
+    card = json.loads((folder.release_path(folder.default_release()) / folder.CARD).read_text())
+    path = tmp_path / "releases" / "whole-1"
+    (path / "plots").mkdir(parents=True)
+    (path / "plots" / "roc.svg").write_bytes(SVG)
+    card["name"] = "whole-1"
+    card["plots"] = {"roc": "plots/roc.svg", "confusion": "golden.json", "reliability": "../x.svg"}
+    card["files"]["plots/roc.svg"] = {"size": len(SVG), "sha256": hashlib.sha256(SVG).hexdigest()}
+    card["metrics"]["test"] |= MEASURED
+    card["metrics"]["test"]["views"]["8"]["ci"] = {"accuracy": [0.79, 0.84], "recall": {"mel": [0.51, 0.67]}}
+    card["explanation"] = {"shown": True, "test": {"val": {"loss_by_map": 0.4}}}
+    (path / folder.CARD).write_text(json.dumps(card))
+    (path.parent / "DEFAULT").write_text("whole-1")
+    monkeypatch.setattr(folder, "RELEASES", path.parent)
+    presentation.card.cache_clear()
+    yield path
+    presentation.card.cache_clear()
+
+
+def test_anybody_reads_the_card_of_the_release_that_answers(client: Client, db: None) -> None:
+    answer = client.get("/about/classifier/")
+    page = answer.content.decode()
+    assert folder.default_release() in page
+    for words in (
+        "Intended use",
+        "Not validated on darker skin",
+        "CC BY-NC 4.0",
+        "Class by class",
+        "HAM10000",
+    ):
+        assert words in page
+    assert "/about/classifier/" in client.get("/about/").content.decode()
+
+
+def test_it_shows_everything_that_was_measured(client: Client, release: Path, db: None) -> None:
+    page = client.get("/about/classifier/").content.decode()
+    for words in (
+        "(0.790 \u2013 0.840)",
+        "(0.510 \u2013 0.670)",
+        "Women",
+        "Not known",
+        "45\u201359 years",
+        "Leg",
+        "where 80\u00a0% of the others are left in peace",
+        "Does covering what the map points at change the answer?",
+        "Images that it would not judge",
+    ):
+        assert words in page, words
+
+
+def test_it_leaves_out_what_an_older_card_has_not(release: Path) -> None:
+    raw = json.loads((release / folder.CARD).read_text())
+    raw["metrics"] = {"test": {"views": {"7": {"n": 5, "accuracy": 0.8}}}}
+    del raw["plots"], raw["explanation"]
+    (release / folder.CARD).write_text(json.dumps(raw))
+    card = folder.read_card(release)
+    [table] = model_card.tables(card)
+    assert table.title == "Overall"
+    assert [cell.value for cell in table.rows[0][1]] == ["5", "0.800", "\u2013", "\u2013", "\u2013"]
+    assert model_card.plots(card) == []
+    raw["metrics"] = {}
+    (release / folder.CARD).write_text(json.dumps(raw))
+    assert model_card.tables(folder.read_card(release)) == []
+
+
+def test_a_drawing_leaves_under_a_fixed_type_and_may_do_nothing(client: Client, release: Path) -> None:
+    answer = client.get("/about/classifier/whole-1/plots/roc.svg")
+    assert answer.content == SVG
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert model_card.plots(folder.read_card(release))[0].name == "roc"
+    assert len(model_card.plots(folder.read_card(release))) == 1
+
+
+@pytest.mark.parametrize("name", ["confusion", "reliability", "risk_coverage", "card"])
+def test_nothing_else_of_a_release_leaves(client: Client, release: Path, name: str) -> None:
+    assert client.get(f"/about/classifier/whole-1/plots/{name}.svg").status_code == 404
+
+
+def test_a_drawing_that_is_not_what_was_released_does_not_leave(client: Client, release: Path) -> None:
+    (release / "plots" / "roc.svg").write_bytes(SVG + b"<script/>")
+    assert client.get("/about/classifier/whole-1/plots/roc.svg").status_code == 404
+    (release / "plots" / "roc.svg").unlink()
+    assert client.get("/about/classifier/whole-1/plots/roc.svg").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["nowhere", "..", "%2e%2e", "DEFAULT"])
+def test_a_release_that_is_not_there_has_no_card(client: Client, db: None, name: str) -> None:
+    assert client.get(f"/about/classifier/{name}/").status_code == 404
+
+
+def test_an_older_release_says_that_it_is_one(
+    client: Client, release: Path, settings: Any, alice: User, browse: Callable[[User], Client]
+) -> None:
+    settings.DERMA_RELEASE = "another-2"
+    page = client.get("/about/classifier/whole-1/").content.decode()
+    assert "This is whole-1, which does not answer new images now." in page
+    assert "See another-2, which does." in page
+    assert client.get("/about/classifier/").status_code == 404  # it is not installed
+
+
+def test_a_result_leads_to_the_card_of_the_release_that_made_it(
+    alice: User, browse: Callable[[User], Client], release: Path, submit: Callable[..., Analysis], engine: Any
+) -> None:
+    from diagnosis import tasks
+    from tests.conftest import assessment
+
+    engine.answer = assessment(release="whole-1")
+    analysis = submit(alice)
+    tasks.analyse(analysis.pk)
+    page = browse(alice).get(analysis.get_absolute_url()).content.decode()
+    assert 'href="/about/classifier/whole-1/"' in page

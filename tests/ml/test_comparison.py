@@ -1,0 +1,64 @@
+"""Runs of different recipes measured in one way."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    # Keras reads its variables in a way that NumPy is about to stop supporting.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+]
+
+
+def test_views_are_summed_only_where_no_class_is_torn_apart() -> None:
+    from ml_models.comparison import coarser
+    from ml_models.taxonomy import VIEWS
+
+    by_name = {view.name: view for view in VIEWS}
+    allowed = {
+        (a.name, b.name) for a in VIEWS for b in VIEWS if coarser(a, b) is not None and a.name != b.name
+    }
+    assert {("8", "7"), ("8", "4"), ("8", "3"), ("7", "4"), ("7", "3"), ("4", "3")} <= allowed
+    assert not {("3", "4"), ("7", "8"), ("4", "7"), ("3", "7")} & allowed
+    seven = coarser(by_name["8"], by_name["7"])
+    assert seven is not None
+    shares = np.arange(1.0, 9.0)
+    classes = by_name["8"].classes
+    akiec = (shares @ seven)[by_name["7"].classes.index("akiec")]
+    assert akiec == shares[classes.index("ak")] + shares[classes.index("scc")]
+
+
+def test_eight_views_are_their_mean() -> None:
+    from ml_models import network
+    from ml_models.comparison import predictor
+    from ml_models.recipes.base import Network
+
+    model = network.build(Network.MOBILENET, 3, 32)
+    images = np.random.default_rng(1).integers(0, 256, size=(2, 32, 32, 3), dtype=np.uint8)
+    once, eight = predictor(model, 1), predictor(model, 8)
+    sides = [np.rot90(each, k, (1, 2)) for each in (images, images[:, :, ::-1]) for k in range(4)]
+    expected = np.mean([once(np.ascontiguousarray(side)).numpy() for side in sides], axis=0)
+    assert np.allclose(eight(images).numpy(), expected, atol=1e-4)
+
+
+def test_a_run_is_trained_kept_and_compared(small_data: Path, tmp_path: Path) -> None:
+    """The least of all: five blocks, one epoch, on generated images."""
+    from ml_models import comparison
+    from ml_models.recipes import RECIPES
+    from ml_models.training import train
+    from ml_models.training.run import keep
+
+    recipe = RECIPES["dermai"].changed(epochs=1, size=32)
+    folder = tmp_path / "run"
+    train(recipe, root=small_data, weights=tmp_path / "not-needed.h5", folder=folder)
+    kept = keep(folder, tmp_path / "kept")
+    assert sorted(path.name for path in kept.iterdir()) == ["curves.svg", "history.json", "recipe.json"]
+    measured = comparison.measure(folder, root=small_data)
+    assert set(measured["by_view"]) == {"7", "4", "3", "2"}
+    assert measured["by_view"]["7"]["n"] == 24
+    assert measured["ms_per_image"] > 0
+    text = comparison.table([measured])
+    assert "| `dermai` |" in text
+    assert text.count("melanoma sensitivity") == 3

@@ -1,0 +1,61 @@
+"""A phase that learns from the one before, and from a release."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml_models.data import DataError
+from ml_models.recipes import RECIPES, Phase, Recipe
+from ml_models.release import default_release
+from ml_models.runtime import Engine
+from ml_models.taxonomy import CODES
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    # Keras reads its variables in a way that NumPy is about to stop supporting.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+]
+
+
+def two_phases() -> Recipe:
+    first = Phase(epochs=1, size=32, rate=1e-3)
+    return replace(RECIPES["dermai"], phases=(first, replace(first, teachers=("before",))))
+
+
+def test_a_phase_starts_from_the_one_before_and_learns_from_it(small_data: Path, tmp_path: Path) -> None:
+    from ml_models.training import loop
+
+    recipe = two_phases()
+    run = loop.train(recipe, root=small_data, weights=tmp_path / "none.h5", folder=tmp_path / "run")
+    assert [row["epoch"] for row in run.history()] == [1, 2]
+    assert run.read_json("result.json")["epoch"] == 2
+    before, after = run.read_arrays("phase-1.npz"), run.read_arrays("best.npz")
+    assert not np.array_equal(before[0], after[0])
+    assert np.abs(before[0] - after[0]).max() < 0.2
+
+
+def test_the_teacher_of_an_earlier_phase_answers_as_that_network() -> None:
+    from ml_models import network
+    from ml_models.training.teachers import earlier
+
+    recipe = two_phases()
+    model = network.build(recipe.network, len(recipe.classes), 32)
+    images = np.random.default_rng(1).uniform(0, 255, size=(3, 32, 32, 3)).astype(np.float32)
+    shares = np.asarray(earlier(recipe, recipe.phases[0], model.get_weights())(images))
+    assert np.allclose(shares.sum(axis=1), 1.0, atol=1e-5)
+    powers = np.exp(np.asarray(model(images, training=False), dtype=np.float64))
+    assert np.allclose(shares, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_a_release_teaches_what_it_serves(engine: Engine) -> None:
+    from ml_models.training.teachers import released
+
+    teach = released(default_release(), RECIPES["derma"])
+    size = engine.card.size
+    images = np.random.default_rng(1).integers(0, 256, size=(2, size, size, 3), dtype=np.uint8)
+    assert np.allclose(teach(images.astype(np.float32)), engine.probabilities(images), atol=1e-5)
+    assert np.asarray(teach(images[:, ::2, ::2].astype(np.float32))).shape == (2, len(CODES))
+    with pytest.raises(DataError, match="other classes"):
+        released(default_release(), RECIPES["dermascan"])
