@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Protocol, cast
@@ -14,7 +15,8 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.redis import RedisCache
-from django.db import connections, router
+from django.db import OperationalError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # One count in so many also takes away what has expired.
 _CLEANED_EVERY = 500
+# How long a count waits for somebody else who is writing to SQLite.
+_PATIENCE = 250  # ms
 
 
 class Counting(Protocol):
@@ -31,14 +35,40 @@ class Counting(Protocol):
         """Add one to each counter and return them. A counter may be forgotten after its time (epoch)."""
 
 
+@contextmanager
+def _short_of_patience(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """SQLite has one writer at a time: reading must not wait behind it only in order to be counted."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+
+
 class TableCache(DatabaseCache):
     """Django's table of cached values. A count is one statement: nothing is read first."""
 
     _table: str
 
     def count(self, until: Mapping[str, float]) -> dict[str, int]:
-        keys = {self.make_key(key): key for key in sorted(until)}  # sorted, or two could wait for each other
         connection = connections[router.db_for_write(self.cache_model_class) or "default"]
+        try:
+            with _short_of_patience(connection):
+                return self._count(connection, until)
+        except OperationalError:
+            if connection.vendor != "sqlite" or connection.in_atomic_block:
+                raise
+            log.warning("rate_not_counted")
+            return dict.fromkeys(until, 0)
+
+    def _count(self, connection: BaseDatabaseWrapper, until: Mapping[str, float]) -> dict[str, int]:
+        keys = {self.make_key(key): key for key in sorted(until)}  # sorted, or two could wait for each other
         table = connection.ops.quote_name(self._table)
         values: list[Any] = []
         for made, key in keys.items():

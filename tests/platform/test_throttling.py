@@ -1,5 +1,7 @@
 """How often somebody may ask: by account and by address, on pages and in the API."""
 
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -211,3 +213,21 @@ def test_while_redis_is_silent_the_table_counts(settings: Any, monkeypatch: pyte
     assert cache.get("lock") == 1
     assert cache.delete("lock")
     assert own._Line.dead_until > 0  # it is not asked again for a moment
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Only SQLite has one writer at a time.")
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_writes_for_long_stops_no_reading() -> None:
+    """Not counted is better than not answered, and neither waits for the 20 s of a real write."""
+    counters().count({"before": time.time() + 60})
+    writer = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        began = time.perf_counter()
+        assert counters().count({"mine": time.time() + 60}) == {"mine": 0}
+        assert time.perf_counter() - began < 10
+        with connection.cursor() as cursor:
+            assert cursor.execute("PRAGMA busy_timeout").fetchone() == (20_000,)
+    finally:
+        writer.close()
+    assert counters().count({"mine": time.time() + 60}) == {"mine": 1}
