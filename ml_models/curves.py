@@ -27,9 +27,9 @@ def draw(name: str, history: Sequence[dict[str, Any]]) -> str:
 
     left: list[Line] = [("a", "train", values("loss")), ("b", "val", values("val_loss"))]
     right: list[Line] = [
-        ("a", "val accuracy", values("val_accuracy")),
+        ("a", "val", values("val_accuracy")),
         ("b", "val balanced", values("val_balanced_accuracy")),
-        ("c", "train accuracy", values("accuracy")),
+        ("c", "train", values("accuracy")),
     ]
     top = max([0.1, *(value for _, _, line in left for value in line if value is not None)])
     top = next(limit for limit in (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, top) if top <= limit)
