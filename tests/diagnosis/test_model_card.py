@@ -90,6 +90,7 @@ def test_it_shows_everything_that_was_measured(client: Client, release: Path, db
 
 def test_it_leaves_out_what_an_older_card_has_not(release: Path) -> None:
     raw = json.loads((release / folder.CARD).read_text())
+    raw["format"] = 1
     raw["metrics"] = {"test": {"views": {"7": {"n": 5, "accuracy": 0.8}}}}
     del raw["plots"], raw["explanation"]
     (release / folder.CARD).write_text(json.dumps(raw))
