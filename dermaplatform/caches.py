@@ -42,13 +42,12 @@ def _short_of_patience(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
         return
     usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+    connection.ensure_connection()
+    connection.connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+        connection.connection.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 class TableCache(DatabaseCache):

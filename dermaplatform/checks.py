@@ -40,7 +40,7 @@ def chosen_releases_are_fit(
             releases.verified(release)
         except ReleaseError as error:
             hint = "Put its folder back in order, or choose another release in the administration."
-            found.append(Error(str(error), hint=hint, id="derma.E004"))
+            found.append(Error(str(error), hint=hint, id="derma.E008"))
     return found
 
 

@@ -29,7 +29,9 @@ from accounts.models import (
     Scope,
     User,
 )
-from diagnosis.models import Analysis
+from diagnosis.models import Analysis, Status
+from ml_models.runtime import default_release
+from ml_models.taxonomy import CODES, Urgency
 from tests import images
 from tests.accounts.licences import hand_in
 from tests.conftest import PASSWORD
@@ -47,6 +49,7 @@ class World:
 
     people: dict[str, User]
     analysis: Analysis
+    examined: Analysis
     relation: CareRelation
     export: DataExport
     application: DoctorApplication
@@ -65,6 +68,9 @@ class World:
     def _objects(self) -> dict[str, dict[str, Any]]:
         alice, chen = self.people["alice"], self.people["chen"]
         return {
+            "about/classifier/": {"release": default_release(), "name": "none"},
+            "admin/diagnosis/releasechange/": {"release": default_release()},
+            "analyses/<public_id>/overlay/": {"public_id": self.examined.public_id, "code": "mel"},
             "analyses/": {"public_id": self.analysis.public_id},
             "patients/": {"public_id": alice.public_id},
             "doctors/": {"public_id": chen.public_id},
@@ -117,6 +123,7 @@ def make_world(people: dict[str, User], submit: Callable[..., Analysis]) -> Worl
         people=people,
         tokens=tokens,
         analysis=submit(alice),
+        examined=_examined(submit(alice, seed=1)),
         relation=_relation(alice, people["chen"]),
         export=export,
         application=hand_in(frey),
@@ -130,6 +137,20 @@ def make_world(people: dict[str, User], submit: Callable[..., Analysis]) -> Worl
         ),
         key=_passkey(alice),
     )
+
+
+def _examined(analysis: Analysis) -> Analysis:
+    """With a result, and a map of what the computer looked at."""
+    Analysis.objects.filter(pk=analysis.pk).update(
+        status=Status.DONE,
+        finished_at=timezone.now(),
+        top="mel",
+        probabilities={code: 1 / len(CODES) for code in CODES},
+        urgency=Urgency.URGENT,
+        release="test",
+        activation={"mel": [[0.0, 1.0], [0.5, 0.2]]},
+    )
+    return analysis
 
 
 def _relation(patient: User, doctor: User, **fields: Any) -> CareRelation:

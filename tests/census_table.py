@@ -11,6 +11,14 @@ TABLE = """
                                                           POST,PATCH,DELETE      405
 /about/                                                   GET                    200
                                                           POST,PATCH,DELETE      405
+/about/classifier/                                        GET                    200
+                                                          POST,PATCH,DELETE      405
+/about/classifier/<release>/                              GET                    200
+                                                          POST,PATCH,DELETE      405
+/about/classifier/<release>/plots/<name>.svg              GET                    404
+                                                          POST,PATCH,DELETE      405
+/analyses/<public_id>/overlay/<code>/                     GET                    302 200 404 200 404 404 404
+                                                          POST,PATCH,DELETE      405
 /settings/                                                GET                    302 200 200 200 200 200 200
                                                           POST,PATCH,DELETE      405
 /settings/profile/                                        GET                    302 200 200 200 200 200 200
@@ -182,6 +190,13 @@ TABLE = """
 /admin/accounts/user/<object_id>/delete/                  GET,POST,PATCH,DELETE  302 302 302 302 302 302 403
 /admin/accounts/user/<object_id>/change/                  GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
 /admin/accounts/user/<object_id>/                         GET,POST,PATCH,DELETE  302
+/admin/diagnosis/releasechange/                           GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
+/admin/diagnosis/releasechange/activate/<release>/        GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
+/admin/diagnosis/releasechange/along/<release>/           GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
+/admin/diagnosis/releasechange/end/                       GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
+/admin/diagnosis/releasechange/comparison/                GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
+/admin/diagnosis/releasechange/back/                      GET,PATCH,DELETE       302 302 302 302 302 302 405
+                                                          POST                   302
 /admin/accounts/breakglass/                               GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
 /admin/accounts/breakglass/add/                           GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
 /admin/accounts/breakglass/<object_id>/history/           GET,POST,PATCH,DELETE  302 302 302 302 302 302 200

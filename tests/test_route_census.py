@@ -117,6 +117,7 @@ RECORD = (
     "analyses/<public_id>/",
     "analyses/<public_id>/image/",
     "analyses/<public_id>/thumbnail/",
+    "analyses/<public_id>/overlay/<code>/",
     "api/v1/patients/<public_id>/",
     "api/v1/analyses/<public_id>/",
     "api/v1/analyses/<public_id>/image/",

@@ -17,6 +17,7 @@ SHARE = "share"
 PAGES = [
     ("", "/"),
     ("", "/about/"),
+    ("", "/about/classifier/"),
     ("", "/accounts/login/"),
     ("", "/accounts/signup/"),
     ("", "/accounts/password/reset/"),
@@ -71,6 +72,8 @@ PAGES = [
 COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ADMIN_PAGES = [
     "/admin/",
+    "/admin/diagnosis/releasechange/",
+    "/admin/diagnosis/releasechange/comparison/",
     "/admin/accounts/user/",
     "/admin/accounts/user/add/",
     "/admin/accounts/doctorapplication/",

@@ -198,7 +198,7 @@ def test_the_checks_name_a_chosen_release_that_does_not_match(tree: Path, eve: U
     assert checks.chosen_releases_are_fit(None, databases=["default"]) == []
     damage(tree / NEW)
     [error] = checks.chosen_releases_are_fit(None, databases=["default"])
-    assert error.id == "derma.E004"
+    assert error.id == "derma.E008"
     assert "golden.json" in error.msg
     assert checks.release_is_fit(None) == []
     assert checks.chosen_releases_are_fit(None) == []  # without the database
