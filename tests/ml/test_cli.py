@@ -12,7 +12,7 @@ import pytest
 from ml_models import synthetic
 from ml_models.cli import main
 from ml_models.imaging import encode
-from ml_models.runtime import default_release
+from ml_models.runtime import default_release, release_path
 from ml_models.taxonomy import CODES
 
 
@@ -73,7 +73,8 @@ def test_evaluate_writes_the_report(tmp_path: Path, capsys: pytest.CaptureFixtur
     )
     out = tmp_path / "report.json"
     arguments = ["--images", str(folder), "--labels", str(labels), "--where", "split=test", "--out", str(out)]
-    assert main(["evaluate", *arguments]) == 0
+    assert main(["evaluate", *arguments, "--plots", str(tmp_path / "plots"), "--subgroups"]) == 0
+    assert len(list((tmp_path / "plots").glob("*.svg"))) == 4
     content = json.loads(out.read_text())
     assert (content["n"], content["unreadable"]) == (3, 1)
     assert content["views"]["4"]["n"] == 2
@@ -83,7 +84,7 @@ def test_evaluate_writes_the_report(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_help_is_quick_and_names_the_commands() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("train", "evaluate", "predict", "export"):
+    for command in ("train", "evaluate", "predict", "export", "degrade"):
         assert command in done.stdout
 
 
@@ -93,6 +94,10 @@ def test_mistakes_get_one_sentence_and_exit_code_two(picture: Path, tmp_path: Pa
     good = tmp_path / "good.csv"
     good.write_text("image_id,dx\npicture,nv\n")
     (tmp_path / "empty").mkdir()
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    card = json.loads((release_path(default_release()) / "card.json").read_text())
+    (newer / "card.json").write_text(json.dumps(card | {"format": 99}))
     out = tmp_path / "report.json"
     evaluate: list[str | Path] = ["evaluate", "--out", out, "--images"]
     mistakes: list[tuple[list[str | Path], str]] = [
@@ -105,6 +110,8 @@ def test_mistakes_get_one_sentence_and_exit_code_two(picture: Path, tmp_path: Pa
         ([*evaluate, tmp_path / "empty", "--labels", good], "has no image"),
         ([*evaluate, tmp_path, "--labels", good, "--where", "split=x"], "split=x"),
         ([*evaluate, tmp_path, "--labels", good, "--release", tmp_path], "is no release"),
+        ([*evaluate, tmp_path, "--labels", good, "--release", newer], "format 99"),
+        (["degrade", "--data", tmp_path], "metadata.csv"),
     ]
     for arguments, complaint in mistakes:
         done = run(*arguments)
