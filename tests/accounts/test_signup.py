@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import DoctorProfile, Role, User
 from accounts.selectors import is_verified_doctor
@@ -96,6 +99,19 @@ def test_a_confirmation_link_is_good_once(client: Client) -> None:
     client.post(found[1])
     again = Client().get(found[1]).content.decode()
     assert "confirmed for another account already" in again or "has expired or was used before" in again
+
+
+@pytest.mark.django_db
+def test_links_run_out(client: Client, alice: User) -> None:
+    client.post(reverse("account_signup"), SIGN_UP)
+    confirm = re.search(r"https?://testserver(/\S+)", str(sent()[-1].body))
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    reset = re.search(r"https?://testserver(/\S+)", str(sent()[-1].body))
+    assert confirm
+    assert reset
+    with time_machine.travel(timezone.now() + timedelta(days=4)):
+        assert "has expired or was used before" in Client().get(confirm[1]).content.decode()
+        assert "This link no longer works" in Client().get(reset[1], follow=True).content.decode()
 
 
 def whose(client: Client) -> object:
