@@ -87,6 +87,7 @@ def test_an_analysis_is_sent_by_keyboard(visits: Visits) -> None:
     tab_to(page, page.get_by_role("navigation", name="Main").get_by_role("link", name="New analysis"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="New analysis")).to_be_visible()
+    page.wait_for_load_state()  # the form's script gives the chooser its final shape
     chooser = page.get_by_label("Choose a picture")
     tab_to(page, chooser)
     with page.expect_file_chooser() as opened:
