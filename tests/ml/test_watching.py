@@ -13,6 +13,13 @@ ROW: dict[str, Any] = {"epoch": 1, "size": 32, "loss": 1.5, "accuracy": 0.4, "se
 GOING = {"epoch": 2, "size": 32, "loss": 1.2, "accuracy": 0.5, "seconds": 9.0, "step": 12, "steps": 234}
 
 
+def write_whole(path: Path, text: str) -> None:
+    """As a run writes its files: whoever reads at the same time finds all of one or nothing."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
 def test_once_shows_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "history.json").write_text(json.dumps([ROW, GOING]))
     assert cli.main(["watch", "--run-dir", str(tmp_path), "--once"]) == 0
@@ -25,8 +32,8 @@ def test_once_shows_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_it_follows_the_run_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watcher = threading.Thread(target=watching.watch, args=(tmp_path,), kwargs={"every": 0.01})
     watcher.start()
-    (tmp_path / "history.json").write_text(json.dumps([ROW, ROW | {"epoch": 2}]))
-    (tmp_path / "result.json").write_text("{}")
+    write_whole(tmp_path / "history.json", json.dumps([ROW, ROW | {"epoch": 2}]))
+    write_whole(tmp_path / "result.json", "{}")
     watcher.join(timeout=20)
     assert not watcher.is_alive()
     assert len(capsys.readouterr().out.splitlines()) == 3
