@@ -99,6 +99,29 @@ def revoke(*, relation: CareRelation, item: UUID | None = None) -> CareRelation 
     return None
 
 
+def open_for_visit(*, patient: User, doctor: User, until: datetime) -> CareRelation:
+    """Open the whole record to the doctor of a visit, until then. The app of visits ends it."""
+    relation = CareRelation(
+        patient=patient, doctor=doctor, scope=Scope.RECORD, source=Source.VISIT, until=until
+    )
+    relation.full_clean()
+    save_version(relation, by=patient, why="visit booked")
+    return relation
+
+
+def keep_for_visit(*, relation: CareRelation, until: datetime, why: str) -> None:
+    """Let the relation of a visit end at another time; what has ended stays ended."""
+    if relation.revoked_at is None and relation.until != until:
+        relation.until = until
+        save_version(relation, by=None, why=why, update_fields=["until"])
+
+
+def end_for_visit(*, relation: CareRelation, by: User | None, why: str) -> None:
+    """End the relation of a visit that does not take place. Ending it twice changes nothing."""
+    if relation.revoked_at is None:
+        _end(relation, by=by, why=why, at=timezone.now())
+
+
 def end_all(*, person: User, why: str) -> int:
     """End every relation of somebody who leaves, as patient or as doctor; how many there were."""
     with transaction.atomic():

@@ -10,4 +10,5 @@ urlpatterns = [
     path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("", include("accounts.api.urls")),
     path("", include("diagnosis.api.urls")),
+    path("", include("appointments.api.urls")),
 ]

@@ -41,6 +41,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "accounts",
     "diagnosis",
+    "appointments",
     "adminpanel",
     "dermaplatform.apps.PlatformConfig",
     "django.contrib.admin",
@@ -314,6 +315,12 @@ DERMA_REQUIRE_MFA = env.bool("DERMA_REQUIRE_MFA", default=not DEMO)
 DERMA_IDLE_MINUTES = env.int("DERMA_IDLE_MINUTES", default=15)
 DERMA_BREAK_GLASS_MINUTES = env.int("DERMA_BREAK_GLASS_MINUTES", default=60)
 DERMA_RETENTION_YEARS = env.int("DERMA_RETENTION_YEARS", default=10)
+DERMA_HOLD_MINUTES = env.int("DERMA_HOLD_MINUTES", default=5)
+DERMA_OFFER_MINUTES = env.int("DERMA_OFFER_MINUTES", default=30)  # of a time that the waitlist offers
+DERMA_RECORD_DAYS = env.int("DERMA_RECORD_DAYS", default=90)  # after a visit, the doctor may open the record
+DERMA_URGENT_DAYS = env.int("DERMA_URGENT_DAYS", default=3)  # an urgent result without a visit is brought up
+# Where video visits take place: the room's name is added.
+DERMA_VIDEO_BASE = env.str("DERMA_VIDEO_BASE", default="https://meet.jit.si/")
 DERMA_EXPORT_DAYS = env.int("DERMA_EXPORT_DAYS", default=7)
 # How many proxies stand before the web server; each adds an address to X-Forwarded-For, the last are theirs.
 DERMA_TRUSTED_PROXIES = env.int("DERMA_TRUSTED_PROXIES", default=0)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/devices/", include("allauth.usersessions.urls")),
     path("", include("accounts.urls")),
     path("", include("diagnosis.urls")),
+    path("", include("appointments.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("dermaplatform.api")),
     path("api/docs/", TemplateView.as_view(template_name="api/docs.html"), name="api-docs"),

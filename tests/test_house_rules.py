@@ -15,10 +15,10 @@ from django.db import models
 from django.db.migrations.loader import MigrationLoader
 
 ROOT = Path(__file__).resolve().parents[1]
-APPS = ("accounts", "diagnosis", "adminpanel")
+APPS = ("accounts", "diagnosis", "appointments", "adminpanel")
 CODE = [
     path
-    for folder in ("accounts", "adminpanel", "dermaplatform", "diagnosis", "ml_models")
+    for folder in ("accounts", "adminpanel", "appointments", "dermaplatform", "diagnosis", "ml_models")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 PRODUCT = [path for path in CODE if "migrations" not in path.parts]
@@ -192,6 +192,7 @@ def test_no_image_of_a_patient_is_tracked() -> None:
         for folder in (
             "accounts",
             "adminpanel",
+            "appointments",
             "dermaplatform",
             "diagnosis",
             "ml_models",
