@@ -1,0 +1,185 @@
+"""Holding, booking and moving."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import relations
+from accounts.models import User
+from appointments import slots
+from appointments.availability import terms_of
+from appointments.booking.steps import actor_of, freed, move, tell, wrong_state
+from appointments.booking.times import answer_by, first_come, locked, record_open_until, slot_at
+from appointments.models import Actor, Appointment, AppointmentEvent, AttachedAnalysis, Schedule, Status
+from appointments.signals import Happened
+from appointments.slots import Slot
+from diagnosis.models import Analysis
+
+
+def hold(
+    *,
+    patient: User,
+    doctor: User,
+    start: datetime,
+    length: int,
+    urgent: bool = False,
+    follows: Appointment | None = None,
+) -> Appointment:
+    """Keep a time for this person for DERMA_HOLD_MINUTES; what they held before is free again.
+
+    `urgent` opens times kept for urgent cases: whoever calls has seen the urgent result. Raises SlotTaken,
+    and ValidationError with one of the codes oneself, not_a_patient, not_bookable, length, past, notice,
+    horizon, not_offered, patient_busy.
+    """
+    with transaction.atomic():
+        schedule = locked(patient, doctor)
+        _release_holds(patient)
+        slot = slot_at(schedule, patient=patient, start=start, length=length, urgent=urgent)
+        blocked = slots.blocked_range(terms_of(schedule), slot.start, slot.end)
+        appointment = Appointment(
+            patient=patient,
+            doctor=doctor,
+            start=slot.start,
+            end=slot.end,
+            blocked_from=blocked[0],
+            blocked_until=blocked[1],
+            place=slot.place,
+            urgent=urgent,
+            follows=follows,
+            expires_at=timezone.now() + timedelta(minutes=settings.DERMA_HOLD_MINUTES),
+        )
+        with first_come(schedule, length, urgent=urgent):
+            appointment.save()
+        AppointmentEvent.objects.create(
+            appointment=appointment, to_status=Status.HELD, by=patient, actor=Actor.PATIENT
+        )
+    return appointment
+
+
+def book(*, hold: Appointment, reason: str = "", analyses: Collection[UUID] = ()) -> Appointment:
+    """Turn a hold into a visit: confirmed at once, or a request where the doctor confirms by hand.
+
+    The doctor may open the record from now on. Raises ValidationError: hold_ran_out, not_yours, not_bookable.
+    """
+    with transaction.atomic():
+        schedule = locked(hold.patient, hold.doctor)
+        hold.refresh_from_db()
+        if hold.status != Status.HELD or hold.expires_at is None or hold.expires_at <= timezone.now():
+            raise ValidationError(
+                _("The time that was held for you ran out. Choose it again, if it is still free."),
+                code="hold_ran_out",
+            )
+        attached = list(Analysis.objects.filter(patient=hold.patient, public_id__in=list(analyses)))
+        if len(attached) != len(set(analyses)):
+            raise ValidationError(_("Some of these analyses are not yours."), code="not_yours")
+        relation = relations.open_for_visit(
+            patient=hold.patient, doctor=hold.doctor, until=record_open_until(hold.end)
+        )
+        by_hand = schedule.confirms_by_hand
+        to = Status.REQUESTED if by_hand else Status.CONFIRMED
+        move(
+            hold,
+            to,
+            by=hold.patient,
+            actor=Actor.PATIENT,
+            reason=reason.strip(),
+            relation=relation,
+            booked_at=timezone.now(),
+            expires_at=answer_by(schedule, hold.start) if by_hand else None,
+        )
+        AttachedAnalysis.objects.bulk_create(
+            AttachedAnalysis(appointment=hold, analysis=analysis) for analysis in attached
+        )
+        tell(hold, Happened.REQUESTED if by_hand else Happened.CONFIRMED, by=hold.patient)
+    return hold
+
+
+def release(*, hold: Appointment) -> bool:
+    """Give a held time back; False if it is no hold any more."""
+    with transaction.atomic():
+        released = hold.status == Status.HELD and hold.move(
+            Status.EXPIRED, by=hold.patient, actor=Actor.PATIENT, note="released"
+        )
+        if released:
+            freed(hold.doctor_id)
+    return released
+
+
+def reschedule(
+    *, appointment: Appointment, by: User, start: datetime, length: int | None = None
+) -> Appointment:
+    """Move a visit, in one UPDATE of its row: the old time is kept until the new one is sure.
+
+    A visit that the patient moves is requested anew where the doctor confirms by hand. Raises SlotTaken and
+    ValidationError: ended, begun, and what `hold` raises.
+    """
+    actor = actor_of(appointment, by)
+    length = length or appointment.minutes
+    with transaction.atomic():
+        schedule = locked(appointment.patient, appointment.doctor)
+        appointment.refresh_from_db()
+        if appointment.status not in (Status.REQUESTED, Status.CONFIRMED):
+            raise wrong_state(appointment)
+        if appointment.start <= timezone.now():
+            raise ValidationError(_("This visit has begun and cannot be moved any more."), code="begun")
+        # The doctor may use what is kept for urgent cases.
+        urgent = appointment.urgent or actor == Actor.DOCTOR
+        slot = slot_at(
+            schedule,
+            patient=appointment.patient,
+            start=start,
+            length=length,
+            urgent=urgent,
+            moved=appointment,
+        )
+        _change_time(schedule, appointment, slot, by=by, actor=actor)
+    return appointment
+
+
+def _change_time(schedule: Schedule, appointment: Appointment, slot: Slot, *, by: User, actor: Actor) -> None:
+    blocked_from, blocked_until = slots.blocked_range(terms_of(schedule), slot.start, slot.end)
+    before, source = appointment.start, appointment.status
+    again = schedule.confirms_by_hand and actor == Actor.PATIENT
+    status = Status.REQUESTED if again else Status(source)
+    changes: dict[str, Any] = {
+        "start": slot.start,
+        "end": slot.end,
+        "blocked_from": blocked_from,
+        "blocked_until": blocked_until,
+        "place": slot.place,
+        "sequence": appointment.sequence + 1,
+        "status": status,
+        "expires_at": answer_by(schedule, slot.start) if status == Status.REQUESTED else None,
+    }
+    with first_come(schedule, appointment.minutes, urgent=appointment.urgent):
+        changed = Appointment.objects.filter(pk=appointment.pk, status=source).update(**changes)
+    if not changed:
+        raise wrong_state(appointment)
+    for field, value in changes.items():
+        setattr(appointment, field, value)
+    AppointmentEvent.objects.create(
+        appointment=appointment,
+        from_status=source,
+        to_status=status,
+        by=by,
+        actor=actor,
+        start_before=before,
+    )
+    if appointment.relation:
+        relations.keep_for_visit(
+            relation=appointment.relation, until=record_open_until(slot.end), why="visit moved"
+        )
+    tell(appointment, Happened.MOVED, by=by, start_before=before)
+    freed(appointment.doctor_id)
+
+
+def _release_holds(patient: User) -> None:
+    for held in Appointment.objects.filter(patient=patient, status=Status.HELD, offered=False):
+        release(hold=held)
