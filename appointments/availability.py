@@ -28,8 +28,8 @@ def terms_of(schedule: Schedule) -> Terms:
         horizon_days=schedule.horizon_days,
         visits_a_day=schedule.visits_a_day,
         release_hours=schedule.release_hours,
-        rules=tuple(_rule(rule) for rule in schedule.rules.all()),
-        exceptions=tuple(_exceptional(exception) for exception in schedule.exceptions.all()),
+        rules=tuple(rule_of(rule) for rule in schedule.rules.all()),
+        exceptions=tuple(exceptional_of(exception) for exception in schedule.exceptions.all()),
     )
 
 
@@ -37,11 +37,11 @@ def _hours(row: WeeklyRule | ScheduleException) -> slots.Hours:
     return slots.Hours(row.begins, row.ends, row.place, row.for_urgent)
 
 
-def _rule(rule: WeeklyRule) -> slots.Rule:
+def rule_of(rule: WeeklyRule) -> slots.Rule:
     return slots.Rule(rule.weekday, _hours(rule), rule.valid_from, rule.valid_until)
 
 
-def _exceptional(exception: ScheduleException) -> slots.Exceptional:
+def exceptional_of(exception: ScheduleException) -> slots.Exceptional:
     return slots.Exceptional(exception.kind, exception.first_day, exception.last_day, _hours(exception))
 
 
