@@ -12,7 +12,7 @@ from appointments import slots
 from appointments.models import Appointment, Schedule, ScheduleException, WeeklyRule
 from appointments.slots import Slot, Taken, Terms
 
-ALL_DAY = timedelta(days=1)
+ALL_DAY = timedelta(days=2)  # of any calendar: a day may have 25 hours
 # How far one search for the next free time looks at a time.
 LOOK = timedelta(days=14)
 
