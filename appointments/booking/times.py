@@ -96,7 +96,7 @@ def _refuse_by_terms(schedule: Schedule, start: datetime, length: int) -> None:
     now = timezone.now()
     if length not in schedule.lengths:
         raise ValidationError(_("This doctor has no visits of this length."), code="length")
-    if start <= now:
+    if start < now:
         raise in_the_past()
     if start < now + timedelta(hours=schedule.notice_hours):
         raise ValidationError(_("This doctor needs more notice. Choose a later time."), code="notice")
