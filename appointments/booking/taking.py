@@ -31,16 +31,20 @@ def hold(
     length: int,
     urgent: bool = False,
     follows: Appointment | None = None,
+    offered: bool = False,
 ) -> Appointment:
     """Keep a time for this person for DERMA_HOLD_MINUTES; what they held before is free again.
 
-    `urgent` opens times kept for urgent cases: whoever calls has seen the urgent result. Raises SlotTaken,
-    and ValidationError with one of the codes oneself, not_a_patient, not_bookable, length, past, notice,
-    horizon, not_offered, patient_busy.
+    `urgent` opens times kept for urgent cases: whoever calls has seen the urgent result. `offered`: the
+    waitlist holds it for DERMA_OFFER_MINUTES, beside what they hold. Raises SlotTaken, and ValidationError
+    with one of the codes oneself, not_a_patient, not_bookable, length, past, notice, horizon, not_offered,
+    patient_busy.
     """
+    minutes = settings.DERMA_OFFER_MINUTES if offered else settings.DERMA_HOLD_MINUTES
     with transaction.atomic():
         schedule = locked(patient, doctor)
-        _release_holds(patient)
+        if not offered:
+            _release_holds(patient)
         slot = slot_at(schedule, patient=patient, start=start, length=length, urgent=urgent)
         blocked = slots.blocked_range(terms_of(schedule), slot.start, slot.end)
         appointment = Appointment(
@@ -53,12 +57,16 @@ def hold(
             place=slot.place,
             urgent=urgent,
             follows=follows,
-            expires_at=timezone.now() + timedelta(minutes=settings.DERMA_HOLD_MINUTES),
+            offered=offered,
+            expires_at=timezone.now() + timedelta(minutes=minutes),
         )
         with first_come(schedule, length, urgent=urgent):
             appointment.save()
         AppointmentEvent.objects.create(
-            appointment=appointment, to_status=Status.HELD, by=patient, actor=Actor.PATIENT
+            appointment=appointment,
+            to_status=Status.HELD,
+            by=None if offered else patient,
+            actor=Actor.CLOCK if offered else Actor.PATIENT,
         )
     return appointment
 
