@@ -13,6 +13,7 @@ class AppointmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import registries
+        from appointments import waitlist  # noqa: F401  (connects its receivers)
         from appointments.availability import next_free_times
 
         registries.next_free_times.append(next_free_times)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from appointments import booking
+from appointments import booking, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 EVERY: list[Callable[[], object]] = [
     booking.expire_stale,
     booking.forget_keys,
+    waitlist.sweep,
 ]
 
 

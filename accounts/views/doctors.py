@@ -48,8 +48,17 @@ def doctors(request: HttpRequest) -> HttpResponse:
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times(list(page)),
         "home": _home_of(request.user),
+        "analysis": _analysis(request),
     }
     return render(request, "accounts/doctors/list.html", context, status=200 if understood else 422)
+
+
+def _analysis(request: HttpRequest) -> UUID | None:
+    """The result that somebody wants to take along to a visit; whose it is, is asked where it is used."""
+    try:
+        return UUID(request.GET.get("analysis", ""))
+    except ValueError:
+        return None
 
 
 def _home_of(user: object) -> PatientProfile | None:
@@ -69,6 +78,7 @@ def doctor(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "is_public": public_doctors().filter(pk=profile.pk).exists(),
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times([profile]),
+        "analysis": _analysis(request),
     }
     return render(request, "accounts/doctors/detail.html", context)
 

@@ -14,6 +14,7 @@ from appointments.models.appointments import (
     Status,
 )
 from appointments.models.around import (
+    ON_LIST,
     CalendarFeed,
     Channel,
     PhotoRequest,
@@ -44,6 +45,7 @@ __all__ = [
     "DAY",
     "LENGTHS",
     "OCCUPYING",
+    "ON_LIST",
     "PASSING",
     "TRANSITIONS",
     "Actor",

@@ -19,6 +19,19 @@ class WaitStatus(models.TextChoices):
     LEFT = "left", _("Left")
 
 
+# On the list, whether or not something is offered right now.
+ON_LIST = (WaitStatus.WAITING, WaitStatus.OFFERED)
+
+
+class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
+    def visible_to(self, user: object) -> "WaitlistQuerySet":
+        """Who waits knows it; nobody else does."""
+        return self.filter(patient=user) if isinstance(user, User) else self.none()
+
+    def on_list(self) -> "WaitlistQuerySet":
+        return self.filter(status__in=ON_LIST)
+
+
 class WaitlistEntry(models.Model):
     """“Tell me when something earlier is free.” First come, first offered."""
 
@@ -36,6 +49,8 @@ class WaitlistEntry(models.Model):
         Appointment, on_delete=models.PROTECT, related_name="offered_to", null=True, blank=True
     )
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = WaitlistQuerySet.as_manager()
 
     class Meta:
         ordering = ("created_at", "id")
