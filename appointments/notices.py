@@ -25,7 +25,9 @@ _TOLD = {
 }
 _TOLD_TO_PATIENT = {Happened.COMPLETED: "visit_completed"}
 GROUPS = {
-    **dict.fromkeys([*_TOLD.values(), *_TOLD_TO_PATIENT.values(), "visit_offer"], NoticeGroup.VISITS),
+    **dict.fromkeys(
+        [*_TOLD.values(), *_TOLD_TO_PATIENT.values(), "visit_offer", "visit_summary"], NoticeGroup.VISITS
+    ),
     "visit_reminder": NoticeGroup.REMINDERS,
 }
 _IN_CALENDARS = frozenset(

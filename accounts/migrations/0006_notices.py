@@ -9,77 +9,128 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_access_log_triggers'),
+        ("accounts", "0005_visits_in_the_access_log"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(max_length=60)),
-                ('params', models.JSONField(blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('url', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("kind", models.CharField(max_length=60)),
+                (
+                    "params",
+                    models.JSONField(
+                        blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder
+                    ),
+                ),
+                ("url", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
+                "ordering": ("-created_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='NotificationChoice',
+            name="NotificationChoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('group', models.CharField(choices=[('visits', 'Visits: requests, answers, changes and offers'), ('reminders', 'Reminders before a visit'), ('sharing', 'Sharing: what patients open to you')], max_length=10)),
-                ('email', models.BooleanField(default=True, verbose_name='by email')),
-                ('in_app', models.BooleanField(default=True, verbose_name='in Derma')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "group",
+                    models.CharField(
+                        choices=[
+                            ("visits", "Visits: requests, answers, changes and offers"),
+                            ("reminders", "Reminders before a visit"),
+                            ("sharing", "Sharing: what patients open to you"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("email", models.BooleanField(default=True, verbose_name="by email")),
+                ("in_app", models.BooleanField(default=True, verbose_name="in Derma")),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='outgoingmail',
-            name='mail_over_is_blank',
+            model_name="outgoingmail",
+            name="mail_over_is_blank",
         ),
         migrations.AddField(
-            model_name='outgoingmail',
-            name='calendar',
+            model_name="outgoingmail",
+            name="calendar",
             field=models.TextField(blank=True),
         ),
         migrations.AddConstraint(
-            model_name='outgoingmail',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'sending']), models.Q(('address', ''), ('calendar', ''), ('html', ''), ('subject', ''), ('text', '')), _connector='OR'), name='mail_over_is_blank'),
+            model_name="outgoingmail",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["waiting", "sending"]),
+                    models.Q(("address", ""), ("calendar", ""), ("html", ""), ("subject", ""), ("text", "")),
+                    _connector="OR",
+                ),
+                name="mail_over_is_blank",
+            ),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='recipient',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to=settings.AUTH_USER_MODEL),
+            model_name="notice",
+            name="recipient",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="notices",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='notificationchoice',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notification_choices', to=settings.AUTH_USER_MODEL),
+            model_name="notificationchoice",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="notification_choices",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['recipient', '-created_at'], name='notice_of_person'),
+            model_name="notice",
+            index=models.Index(fields=["recipient", "-created_at"], name="notice_of_person"),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('read_at', None)), fields=['recipient'], name='notice_unread'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("read_at", None)), fields=["recipient"], name="notice_unread"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('url', ''), models.Q(('url__startswith', '/'), models.Q(('url__startswith', '//'), _negated=True)), _connector='OR'), name='notice_leads_to_our_pages'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("url", ""),
+                    models.Q(("url__startswith", "/"), models.Q(("url__startswith", "//"), _negated=True)),
+                    _connector="OR",
+                ),
+                name="notice_leads_to_our_pages",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notificationchoice',
-            constraint=models.UniqueConstraint(fields=('user', 'group'), name='notification_choice_once'),
+            model_name="notificationchoice",
+            constraint=models.UniqueConstraint(fields=("user", "group"), name="notification_choice_once"),
         ),
         migrations.AddConstraint(
-            model_name='notificationchoice',
-            constraint=models.CheckConstraint(condition=models.Q(('group__in', ['visits', 'reminders', 'sharing'])), name='notification_choice_group_known'),
+            model_name="notificationchoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("group__in", ["visits", "reminders", "sharing"])),
+                name="notification_choice_group_known",
+            ),
         ),
     ]

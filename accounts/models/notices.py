@@ -41,7 +41,8 @@ class Notice(models.Model):
         constraints = [
             # Only a page of our own: nobody is led elsewhere.
             models.CheckConstraint(
-                condition=models.Q(url="") | (models.Q(url__startswith="/") & ~models.Q(url__startswith="//")),
+                condition=models.Q(url="")
+                | (models.Q(url__startswith="/") & ~models.Q(url__startswith="//")),
                 name="notice_leads_to_our_pages",
             ),
         ]

@@ -40,7 +40,8 @@ class OutgoingMail(LeasedRow):
             exactly_running_is_leased("sending", name="mail_sending_is_leased"),
             # Nothing private stays behind in what is over.
             models.CheckConstraint(
-                condition=Q(status__in=["waiting", "sending"]) | Q(address="", subject="", text="", html="", calendar=""),
+                condition=Q(status__in=["waiting", "sending"])
+                | Q(address="", subject="", text="", html="", calendar=""),
                 name="mail_over_is_blank",
             ),
         ]
