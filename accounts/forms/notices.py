@@ -15,9 +15,7 @@ WAYS = ((Way.EMAIL, _("By email")), (Way.IN_APP, _("In Derma, at the bell")))
 class ChoicesForm(forms.Form):
     """The ways for each group; none ticked: not at all."""
 
-    def __init__(
-        self, *args: Any, choices: Mapping[NoticeGroup, Collection[Way]], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, choices: Mapping[NoticeGroup, Collection[Way]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for group, ways in choices.items():
             self.fields[group.value] = forms.MultipleChoiceField(
