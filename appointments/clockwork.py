@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from appointments import booking, waitlist
+from appointments import booking, follow_up, reminders, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -14,6 +14,8 @@ EVERY: list[Callable[[], object]] = [
     booking.expire_stale,
     booking.forget_keys,
     waitlist.sweep,
+    reminders.send_due,
+    follow_up.sweep,
 ]
 
 
