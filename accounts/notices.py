@@ -1,6 +1,6 @@
 """What people are told on the pages: which ways they chose, what stands in their list, and in which words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,7 +60,7 @@ def choices_of(user: User) -> dict[NoticeGroup, frozenset[Way]]:
     }
 
 
-def choose(*, user: User, chosen: dict[str, Iterable[str]]) -> None:
+def choose(*, user: User, chosen: Mapping[str, Iterable[str]]) -> None:
     """Keep the ways that a person wants, by group. Raises ValidationError for a group or way not theirs."""
     known = groups_of(user)
     with transaction.atomic():

@@ -36,7 +36,7 @@ def invitation(visit: Appointment, recipient: User) -> str:
         attendee.params["ROLE"] = vText("REQ-PARTICIPANT")
         attendee.params["PARTSTAT"] = vText("ACCEPTED")
         attendee.params["RSVP"] = vText("FALSE")
-        event.add("attendee", attendee, encode=0)
+        event.add("attendee", attendee, encode=False)
         calendar.add_component(event)
     return _text(calendar)
 
@@ -92,4 +92,4 @@ def _state(visit: Appointment) -> str:
 
 
 def _text(calendar: Calendar) -> str:
-    return calendar.to_ical().decode()
+    return str(calendar.to_ical(), encoding="utf-8")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
-import vobject
+import vobject  # type: ignore[import-untyped]
 from django.test import Client
 
 from accounts.models import User

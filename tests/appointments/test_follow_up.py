@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts import notices
 from accounts.models import AccessEvent, Notice, OutgoingMail, User
+from accounts.notifications import notify
 from accounts.relations import share
 from appointments import booking, clockwork, follow_up
 from appointments.models import Appointment, Schedule, UrgentFollowUp
@@ -129,7 +130,7 @@ def test_a_visit_booked_since_is_an_answer(alice: User, urgent: Analysis, visit:
 def test_a_visit_booked_before_the_result_is_none(alice: User, submit: Submit, visit: Visit) -> None:
     appointment = visit(alice)
     urgent = done(submit(alice))
-    Appointment.objects.filter(pk=appointment.pk).update(booked_at=urgent.finished_at - timedelta(days=1))
+    Appointment.objects.filter(pk=appointment.pk).update(booked_at=urgent.created_at - timedelta(days=1))
     assert follow_up.sweep() == 1
 
 
@@ -137,7 +138,7 @@ def test_unless_the_result_is_attached_to_it(alice: User, submit: Submit, visit:
     urgent = submit(alice)
     appointment = visit(alice, analyses=[urgent.public_id])
     done(urgent)
-    Appointment.objects.filter(pk=appointment.pk).update(booked_at=urgent.finished_at - timedelta(days=1))
+    Appointment.objects.filter(pk=appointment.pk).update(booked_at=urgent.created_at - timedelta(days=1))
     assert follow_up.sweep() == 0
 
 
@@ -248,7 +249,7 @@ def test_one_that_fails_stops_no_other(
     alice: User, bob: User, urgent: Analysis, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = done(submit(bob, seed=1))
-    real = follow_up.notify
+    real = notify
 
     def fails_for_alice(person: User, kind: str, **context: Any) -> Any:
         if person == alice:
@@ -264,7 +265,7 @@ def test_the_database_wants_a_reason_for_closing(chen: User, open_loop: UrgentFo
     rows = UrgentFollowUp.objects.filter(pk=open_loop.pk)
     for changes in ({}, {"closed_by": chen}, {"word": "Seen."}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            rows.update(closed_at=timezone.now(), **changes)  # type: ignore[arg-type]
+            rows.update(closed_at=timezone.now(), **changes)
     rows.update(closed_at=timezone.now(), closed_by=chen, word="Seen.")
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import notices
 from accounts.models import Notice, OutgoingMail, User
+from accounts.notifications import notify
 from appointments import booking, clockwork, reminders
 from appointments.models import Appointment, Channel, Reminder, ReminderKind, Schedule, Status
 from tests.appointments.conftest import first_free, open_hours
@@ -165,7 +166,7 @@ def test_one_that_fails_stops_no_other_and_is_tried_again(
     later = coming.start + HOUR
     booking.book(hold=booking.hold(patient=bob, doctor=coming.doctor, start=later, length=30))
     clock.move_to(coming.start - 20 * HOUR)
-    real = reminders.notify
+    real = notify
 
     def fails_for_alice(person: User, *args: Any, **context: Any) -> Any:
         if person == alice:
