@@ -4,6 +4,7 @@ import re
 import smtplib
 from collections.abc import Callable
 from datetime import timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +329,24 @@ def test_a_page_does_not_wait_for_the_mail_server(
 
     monkeypatch.setattr(mailing, "deliver", forbidden)
     assert browse(alice).post(reverse("account_email"), {"action_add": "", "email": "a@example.org"})
+
+
+def test_a_calendar_is_attached_with_its_method_and_blanked_with_the_rest(alice: User) -> None:
+    calendar = "BEGIN:VCALENDAR\r\nMETHOD:CANCEL\r\nEND:VCALENDAR\r\n"
+    mail = mailing.enqueue(
+        kind="test",
+        recipient=alice,
+        address=alice.email,
+        subject="S",
+        text="T",
+        html="",
+        calendar=calendar,
+    )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        OutgoingMail.objects.update(status=MailStatus.SENT, address="", subject="", text="", html="")
+    [part] = sent()[0].attachments
+    assert isinstance(part, Message)
+    assert part["Content-Type"] == 'text/calendar; charset="utf-8"; method="CANCEL"'
+    assert part.get_payload(decode=True) == calendar.encode()
+    mail.refresh_from_db()
+    assert (mail.status, mail.calendar) == (MailStatus.SENT, "")
