@@ -49,7 +49,7 @@ def _own_broker(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _access_log_ends_with_its_test() -> Iterator[None]:
-    """Tests that commit are cleaned up by `flush`, which the log and signed notes refuse; their guards come back."""
+    """Tests that commit are cleaned up by `flush`, which log and notes refuse; their guards come back."""
     case_class: Any = TransactionTestCase
     empty = case_class._fixture_teardown
 

@@ -24,6 +24,11 @@ _MARKS = {
 
 
 @register.filter
+def zone_name(zone: str) -> str:
+    return zone.replace("_", " ")
+
+
+@register.filter
 def visit_icon(appointment: Appointment) -> str:
     return _MARKS.get(Status(appointment.status), ("circle-alert", "u-none"))[0]
 

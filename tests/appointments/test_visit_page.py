@@ -80,8 +80,9 @@ def test_nobody_else_does_anything_with_it(
     chen: User,
 ) -> None:
     address = page_of(visit(alice), name)
-    for person in (bob, diaz, frey, eve):
+    for person in (bob, diaz, frey):
         assert browse(person).post(address).status_code == 404
+    assert browse(eve).post(address).status_code == (403 if name == "files" else 404)
     assert Client().post(address).status_code == 302
     own = {"files", "rating"}
     assert browse(alice).post(address).status_code == (403 if name not in own else 422)
