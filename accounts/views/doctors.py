@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.directory import (
     next_free_times,
     public_doctors,
+    ratings,
     search_doctors,
     shows_free_times,
     visible_profiles,
@@ -47,6 +48,7 @@ def doctors(request: HttpRequest) -> HttpResponse:
         "page": page,
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times(list(page)),
+        "ratings": ratings(list(page)),
         "home": _home_of(request.user),
     }
     return render(request, "accounts/doctors/list.html", context, status=200 if understood else 422)
@@ -69,6 +71,7 @@ def doctor(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "is_public": public_doctors().filter(pk=profile.pk).exists(),
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times([profile]),
+        "ratings": ratings([profile]),
     }
     return render(request, "accounts/doctors/detail.html", context)
 

@@ -16,6 +16,7 @@ from appointments.models.appointments import (
 from appointments.models.around import (
     CalendarFeed,
     Channel,
+    NoteGate,
     PhotoRequest,
     Rating,
     Reminder,
@@ -54,6 +55,7 @@ __all__ = [
     "Channel",
     "ExceptionKind",
     "IdempotencyKey",
+    "NoteGate",
     "PhotoRequest",
     "Place",
     "Rating",
