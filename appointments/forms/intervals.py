@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from appointments.hours import MOST_INTERVALS, clock
+from appointments.hours_checks import MOST_INTERVALS, clock
 from appointments.models import DAY, Place, Weekday
 from appointments.slots import Hours, Rule
 

@@ -8,7 +8,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from appointments.forms.intervals import Intervals, RuleForm
-from appointments.hours import clock
+from appointments.hours_checks import clock
 from appointments.models import DAY, Weekday
 
 register = template.Library()
