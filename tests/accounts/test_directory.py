@@ -379,7 +379,10 @@ def test_each_card_has_a_place_for_the_next_free_time(
     assert answer["next_free_time"].startswith("2031-03-04T09:30")
 
 
-def test_without_appointments_there_is_no_such_place(client: Client, two: object) -> None:
+def test_without_appointments_there_is_no_such_place(
+    client: Client, two: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "next_free_times", [])
     assert "free time" not in client.get("/doctors/").content.decode()
 
 

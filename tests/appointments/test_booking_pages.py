@@ -234,7 +234,7 @@ def test_choosing_holds_and_leads_on(alice: User, chen_open: Schedule, browse: B
     held = held_by(alice)
     assert (answer.status_code, answer.url) == (302, page_of(held))
     page = text(client.get(page_of(held)))
-    assert "This time is kept for you until 08:34" in page
+    assert "is kept for you until 08:34" in page
     assert "5 minutes left" in page
     assert "Mei Chen" in page
     with time_machine.travel(NOW + datetime.timedelta(minutes=3, seconds=30), tick=False):

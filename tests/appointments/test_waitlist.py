@@ -466,7 +466,7 @@ def test_an_earlier_time_is_taken_on_its_page(alice: User, offered: WaitlistEntr
     client = browse(alice)
     assert "Tuesday, Dec. 1, 2026, 09:00 is kept for you until 08:59" in text(client.get("/waiting/"))
     page = text(client.get(address("offer", offered)))
-    assert "This time is kept for you until 08:59. 30 minutes left" in page
+    assert "is kept for you until 08:59. 30 minutes left" in page
     assert "Wednesday, Dec. 2, 2026, 09:00 becomes free for somebody else" in page
     assert offered.offer is not None
     book_page = reverse("appointments:book", args=[offered.offer.public_id])
