@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import mfa
 from accounts.models import Role, User
-from accounts.registries import doctor_stopped
+from accounts.registries import doctor_stopped, doctor_verified
 from accounts.selectors import is_verified_doctor
 
 admin.site.unregister(Group)  # the role alone decides
@@ -80,12 +80,16 @@ class UserAdmin(BaseUserAdmin):  # type: ignore[type-arg]
         raise PermissionDenied  # whoever has forgotten theirs asks for a link
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Whoever is waiting for a doctor hears that the doctor has been switched off."""
+        """Whoever is waiting for a doctor hears that the doctor has been switched off, or on again."""
         was_verified = change and is_verified_doctor(User.objects.get(pk=obj.pk))
         super().save_model(request, obj, form, change)
-        if was_verified and not is_verified_doctor(obj):
+        is_verified = is_verified_doctor(obj)
+        if was_verified and not is_verified:
             for stopped in doctor_stopped:
                 stopped(obj, gettext("An administrator has closed this doctor's account."))
+        if change and is_verified and not was_verified:
+            for verified in doctor_verified:
+                verified(obj)
 
     @admin.action(description=_("Remove the second factor (after they lost it)"))
     def remove_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:

@@ -1,6 +1,5 @@
 """The life of a copy of one's data: asked for, prepared by a worker under a lease, kept for some days."""
 
-import uuid
 from datetime import timedelta
 from tempfile import TemporaryFile
 
@@ -9,7 +8,6 @@ from celery import Task
 from django.conf import settings
 from django.core.files import File
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,13 +15,17 @@ from accounts.archive import write_archive
 from accounts.models import DataExport, ExportStatus, User
 from accounts.notifications import notify
 from dermaplatform.addresses import absolute
-from dermaplatform.bell import ring, ring_now
+from dermaplatform.bell import ring
+from dermaplatform.leases import Leases
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=2)  # renewed with every file that is written
 FORGET_AFTER = timedelta(days=90)
-_RINGS_A_SWEEP = 100
+
+leases = Leases(
+    DataExport, waiting=ExportStatus.QUEUED, running=ExportStatus.RUNNING, length=lambda: LEASE, rings=100
+)
 
 
 class LeaseLost(Exception):
@@ -46,17 +48,7 @@ def request_export(*, user: User) -> DataExport:
 
 def claim(export_id: int) -> DataExport | None:
     """Take a due job under a new lease; None if it is not there, not due, or somebody else's."""
-    now, token = timezone.now(), uuid.uuid4()
-    due = DataExport.objects.filter(pk=export_id, status=ExportStatus.QUEUED, not_before__lte=now)
-    claimed = due.update(
-        status=ExportStatus.RUNNING,
-        attempts=F("attempts") + 1,
-        progress=0,
-        lease_token=token,
-        lease_expires_at=now + LEASE,
-    )
-    held = DataExport.objects.filter(pk=export_id, lease_token=token).select_related("user")
-    return held.first() if claimed else None
+    return leases.claim(export_id, progress=0)
 
 
 def prepare(export: DataExport) -> None:
@@ -76,8 +68,7 @@ def prepare(export: DataExport) -> None:
 
 def note_progress(export: DataExport, per_cent: int) -> None:
     """Write how far it is, and renew the lease; LeaseLost if it is not ours any more."""
-    expires = timezone.now() + LEASE
-    if not _held(export).update(progress=min(per_cent, 100), lease_expires_at=expires):
+    if not leases.renew(export.pk, export.lease_token, progress=min(per_cent, 100)):
         raise LeaseLost
 
 
@@ -88,7 +79,7 @@ def _finish(export: DataExport, size: int) -> None:
     earlier = DataExport.objects.filter(user=export.user, status=ExportStatus.READY)
     for old in earlier.exclude(pk=export.pk):
         expire(old)
-    if not _end(
+    if not leases.end(
         export,
         ExportStatus.READY,
         file=export.file.name,
@@ -108,23 +99,13 @@ def give_back(export: DataExport, *, error: str) -> bool:
     now = timezone.now()
     if export.attempts < settings.DERMA_MAX_CLAIMS:
         pause = timedelta(seconds=10 * 2**export.attempts)
-        return _end(export, ExportStatus.QUEUED, progress=0, not_before=now + pause, log=error)
+        return leases.end(export, ExportStatus.QUEUED, progress=0, not_before=now + pause, log=error)
     with transaction.atomic():
-        failed = _end(export, ExportStatus.FAILED, finished_at=now, log=error)
+        failed = leases.end(export, ExportStatus.FAILED, finished_at=now, log=error)
         if failed:
             log.error("export_failed", export=export.pk, error=error)
             notify(export.user, "copy_failed", link=absolute(reverse("accounts:privacy")))
     return failed
-
-
-def _held(export: DataExport) -> QuerySet[DataExport]:
-    return DataExport.objects.filter(
-        pk=export.pk, status=ExportStatus.RUNNING, lease_token=export.lease_token, lease_token__isnull=False
-    )
-
-
-def _end(export: DataExport, status: ExportStatus, **changes: object) -> bool:
-    return bool(_held(export).update(status=status, lease_token=None, lease_expires_at=None, **changes))
 
 
 def expire(export: DataExport) -> None:
@@ -145,24 +126,8 @@ def expire_old() -> None:
     over.filter(created_at__lt=now - FORGET_AFTER).delete()
 
 
-def take_back_abandoned() -> int:
-    """End the claims of workers that have gone; the number of them."""
-    abandoned = DataExport.objects.filter(
-        status=ExportStatus.RUNNING, lease_expires_at__lt=timezone.now()
-    ).select_related("user")
-    lost = [export.pk for export in abandoned if give_back(export, error="The worker went away.")]
-    if lost:
-        log.warning("export_leases_expired", exports=lost)
-    return len(lost)
-
-
-def ring_overdue(task: Task) -> None:
-    """Ring again for what waits. A ring expires when the next sweep is due, so they do not pile up."""
-    now = timezone.now()
-    again_after = timedelta(seconds=settings.DERMA_RING_AGAIN_SECONDS)
-    waiting = DataExport.objects.filter(
-        status=ExportStatus.QUEUED, not_before__lte=now, created_at__lt=now - again_after
-    )
-    for pk in waiting.order_by("not_before").values_list("pk", flat=True)[:_RINGS_A_SWEEP]:
-        if not ring_now(task, pk, expires=again_after):
-            return
+def sweep(task: Task) -> None:
+    """Take back what was abandoned, ring again for what waits, delete the files whose time is over."""
+    leases.take_back(give_back)
+    leases.ring_overdue(task)
+    expire_old()

@@ -4,7 +4,6 @@ A worker that dies after the mail server took a message and before the row says 
 under the same Message-ID, by which mail programs recognise it.
 """
 
-import uuid
 from datetime import timedelta
 from email.utils import parseaddr
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
@@ -14,11 +13,11 @@ from celery import Task
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import MailStatus, OutgoingMail, User
-from dermaplatform.bell import ring, ring_now
+from dermaplatform.bell import ring
+from dermaplatform.leases import Leases
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +25,11 @@ LEASE = timedelta(minutes=2)  # longer than the task that sends may run, so it i
 GIVE_UP_AFTER = timedelta(days=1)
 FORGET_AFTER = timedelta(days=90)
 _LONGEST_PAUSE = timedelta(hours=1)
-_RINGS_A_SWEEP = 200
 _BLANK = {"address": "", "subject": "", "text": "", "html": ""}
+
+leases = Leases(
+    OutgoingMail, waiting=MailStatus.WAITING, running=MailStatus.SENDING, length=lambda: LEASE, rings=200
+)
 
 
 def enqueue(
@@ -51,15 +53,7 @@ def enqueue(
 
 def claim(mail_id: int) -> OutgoingMail | None:
     """Take a due mail under a new lease; None if it is not there, not due, or somebody else's."""
-    now, token = timezone.now(), uuid.uuid4()
-    due = OutgoingMail.objects.filter(pk=mail_id, status=MailStatus.WAITING, not_before__lte=now)
-    claimed = due.update(
-        status=MailStatus.SENDING,
-        attempts=F("attempts") + 1,
-        lease_token=token,
-        lease_expires_at=now + LEASE,
-    )
-    return OutgoingMail.objects.filter(pk=mail_id, lease_token=token).first() if claimed else None
+    return leases.claim(mail_id)
 
 
 def deliver(mail: OutgoingMail) -> None:
@@ -83,7 +77,7 @@ def _message_id(mail: OutgoingMail) -> str:
 
 def finish(mail: OutgoingMail) -> bool:
     """It is gone: keep that it was, not what it said. False if the lease was lost meanwhile."""
-    return _end(mail, MailStatus.SENT, sent_at=timezone.now(), log="", **_BLANK)
+    return leases.end(mail, MailStatus.SENT, sent_at=timezone.now(), log="", **_BLANK)
 
 
 def give_back(mail: OutgoingMail, *, error: str) -> bool:
@@ -91,20 +85,13 @@ def give_back(mail: OutgoingMail, *, error: str) -> bool:
     now = timezone.now()
     if now - mail.created_at >= GIVE_UP_AFTER:
         log.error("mail_given_up", mail=mail.pk, kind=mail.kind, error=error)
-        return _end(mail, MailStatus.GIVEN_UP, log=error[:300], **_BLANK)
-    return _end(mail, MailStatus.WAITING, log=error[:300], not_before=now + pause(mail.attempts))
+        return leases.end(mail, MailStatus.GIVEN_UP, log=error[:300], **_BLANK)
+    return leases.end(mail, MailStatus.WAITING, log=error[:300], not_before=now + pause(mail.attempts))
 
 
 def pause(attempts: int) -> timedelta:
     """How long to wait after this many attempts: half a minute, one, two, four… at most an hour."""
     return min(timedelta(seconds=15 * 2 ** min(attempts, 10)), _LONGEST_PAUSE)
-
-
-def _end(mail: OutgoingMail, status: MailStatus, **changes: object) -> bool:
-    held = OutgoingMail.objects.filter(
-        pk=mail.pk, status=MailStatus.SENDING, lease_token=mail.lease_token, lease_token__isnull=False
-    )
-    return bool(held.update(status=status, lease_token=None, lease_expires_at=None, **changes))
 
 
 def what_went_wrong(error: BaseException) -> str:
@@ -116,29 +103,11 @@ def what_went_wrong(error: BaseException) -> str:
     return " ".join([type(error).__name__, *map(str, codes)])
 
 
-def take_back_abandoned() -> int:
-    """End the claims of workers that have gone; the number of them."""
-    abandoned = OutgoingMail.objects.filter(status=MailStatus.SENDING, lease_expires_at__lt=timezone.now())
-    lost = [mail.pk for mail in abandoned if give_back(mail, error="The worker went away.")]
-    if lost:
-        log.warning("mail_leases_expired", mails=lost)
-    return len(lost)
-
-
-def ring_overdue(task: Task) -> int:
-    """Ring again for due mails whose last ring nobody answered, oldest first; the number of rings."""
-    now = timezone.now()
-    again_after = timedelta(seconds=settings.DERMA_RING_AGAIN_SECONDS)
-    unanswered = OutgoingMail.objects.filter(
-        status=MailStatus.WAITING, not_before__lte=now, rung_at__lt=now - again_after
-    ).order_by("not_before")
-    rung = []
-    for pk in unanswered.values_list("pk", flat=True)[:_RINGS_A_SWEEP]:
-        if not ring_now(task, pk, expires=again_after):
-            break
-        rung.append(pk)
-    OutgoingMail.objects.filter(pk__in=rung).update(rung_at=now)
-    return len(rung)
+def sweep(task: Task) -> None:
+    """Take back what was abandoned, ring again for what waits too long, forget what is long over."""
+    leases.take_back(give_back)
+    leases.ring_overdue(task)
+    forget_old()
 
 
 def forget_old() -> None:

@@ -81,5 +81,7 @@ NextFreeTimes = Callable[[Iterable[int]], dict[int, datetime.datetime]]
 next_free_times: list[NextFreeTimes] = []
 # Called inside the transaction in which a doctor stops being verified: (doctor, reason).
 doctor_stopped: list[Callable[[User, str], None]] = []
+# Called inside the transaction in which a doctor is verified, for the first time or again.
+doctor_verified: list[Callable[[User], None]] = []
 # What of a patient can be shared by itself.
 shareables: list[Callable[[User], Iterable[Shareable]]] = []

@@ -32,9 +32,7 @@ def send_mail(mail_id: int) -> None:
 @default_task()
 def sweep_mails() -> None:
     """Take back what was abandoned and ring again for what waits too long."""
-    mailing.take_back_abandoned()
-    mailing.ring_overdue(send_mail)
-    mailing.forget_old()
+    mailing.sweep(send_mail)
 
 
 @default_task()
@@ -62,9 +60,7 @@ def prepare_export(export_id: int) -> None:
 @default_task()
 def sweep_exports() -> None:
     """Take back what was abandoned, ring again for what waits, delete the files whose time is over."""
-    exporting.take_back_abandoned()
-    exporting.ring_overdue(prepare_export)
-    exporting.expire_old()
+    exporting.sweep(prepare_export)
 
 
 @default_task(soft_time_limit=240, time_limit=270)

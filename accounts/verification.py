@@ -26,7 +26,7 @@ from accounts.models import (
 )
 from accounts.models.verification import NEED_A_REASON, PENDING, STANDING, TRANSITIONS
 from accounts.notifications import notify
-from accounts.registries import doctor_stopped
+from accounts.registries import doctor_stopped, doctor_verified
 from accounts.validators import licence_day, validate_not_expired
 from dermaplatform.addresses import absolute
 
@@ -236,6 +236,9 @@ def _step(
     if source == S.VERIFIED and to != S.REPLACED:
         for callback in doctor_stopped:
             callback(application.doctor, reason)
+    if to == S.VERIFIED:
+        for verified in doctor_verified:
+            verified(application.doctor)
     if to == S.SUSPENDED:
         _tell_administrators(application)
 

@@ -1,10 +1,14 @@
 """Doctors' free times, from the rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import DoctorApplication, Role, User
@@ -12,13 +16,22 @@ from appointments import slots
 from appointments.models import Appointment, Schedule, ScheduleException, WeeklyRule
 from appointments.slots import Slot, Taken, Terms
 
-ALL_DAY = timedelta(days=1)
-# How far one search for the next free time looks at a time.
-LOOK = timedelta(days=14)
+# What a day of any calendar may hold: it has 25 hours at times, and 48 where it comes twice.
+AROUND = timedelta(days=2)
+# How far ahead the directory looks for everybody, before it looks further for those who have nothing.
+NEAR = timedelta(days=7)
 
 
 def terms_of(schedule: Schedule) -> Terms:
     """A schedule with its rules and exceptions (prefetched or not) as plain values."""
+    return replace(
+        _bare_terms(schedule),
+        rules=tuple(rule_of(rule) for rule in schedule.rules.all()),
+        exceptions=tuple(exceptional_of(exception) for exception in schedule.exceptions.all()),
+    )
+
+
+def _bare_terms(schedule: Schedule) -> Terms:
     return Terms(
         zone=ZoneInfo(schedule.time_zone),
         lengths=tuple(schedule.lengths),
@@ -28,8 +41,6 @@ def terms_of(schedule: Schedule) -> Terms:
         horizon_days=schedule.horizon_days,
         visits_a_day=schedule.visits_a_day,
         release_hours=schedule.release_hours,
-        rules=tuple(_rule(rule) for rule in schedule.rules.all()),
-        exceptions=tuple(_exceptional(exception) for exception in schedule.exceptions.all()),
     )
 
 
@@ -37,11 +48,11 @@ def _hours(row: WeeklyRule | ScheduleException) -> slots.Hours:
     return slots.Hours(row.begins, row.ends, row.place, row.for_urgent)
 
 
-def _rule(rule: WeeklyRule) -> slots.Rule:
+def rule_of(rule: WeeklyRule) -> slots.Rule:
     return slots.Rule(rule.weekday, _hours(rule), rule.valid_from, rule.valid_until)
 
 
-def _exceptional(exception: ScheduleException) -> slots.Exceptional:
+def exceptional_of(exception: ScheduleException) -> slots.Exceptional:
     return slots.Exceptional(exception.kind, exception.first_day, exception.last_day, _hours(exception))
 
 
@@ -51,12 +62,12 @@ def taken_from(
     """By doctor: all that blocks their time from a day before until a day after; stale holds do not."""
     now = timezone.now()
     rows = Appointment.objects.occupying().filter(
-        doctor__in=list(doctors), blocked_until__gt=since - ALL_DAY, blocked_from__lt=until + ALL_DAY
+        doctor__in=list(doctors), blocked_until__gt=since - AROUND, blocked_from__lt=until + AROUND
     )
     if except_for is not None:
         rows = rows.exclude(pk=except_for.pk)
     found: dict[int, list[Taken]] = defaultdict(list)
-    for doctor, expires, *times in rows.values_list(
+    for doctor, expires, *times in rows.order_by().values_list(
         "doctor", "expires_at", "blocked_from", "blocked_until", "start"
     ):
         if expires is None or expires > now:
@@ -81,7 +92,7 @@ def free_times(
     urgent: bool = False,
     except_for: Appointment | None = None,
 ) -> list[Slot]:
-    """Times in [since, until) at which a visit of so many minutes can begin; two to four queries."""
+    """Times in [since, until) at which a visit of so many minutes can begin; one to three queries."""
     taken = taken_from([schedule.doctor_id], since, until, except_for=except_for)[schedule.doctor_id]
     return slots.free_slots(
         terms_of(schedule),
@@ -98,41 +109,83 @@ def next_free(schedule: Schedule, *, length: int, count: int = 3, urgent: bool =
     """The first `count` free times from now on."""
     now = timezone.now()
     until = now + timedelta(days=schedule.horizon_days)
-    return free_times(schedule, length=length, since=now, until=until, urgent=urgent)[:count]
+    taken = taken_from([schedule.doctor_id], now, until)[schedule.doctor_id]
+    free = slots.each_free(
+        terms_of(schedule), taken, length=length, now=now, since=now, until=until, urgent=urgent
+    )
+    return list(islice(free, count))
 
 
 def next_free_times(doctors: Iterable[int]) -> dict[int, datetime]:
     """The next free time of many doctors, of the shortest visit; those without one are missing.
 
-    A constant number of queries. Who is verified has been decided by whoever asks.
+    Five queries at most, however many there are. Who is verified has been decided by whoever asks.
     """
     now = timezone.now()
-    schedules = {
-        schedule.doctor_id: schedule
-        for schedule in Schedule.objects.filter(
-            doctor__in=list(doctors), doctor__role=Role.DOCTOR, doctor__is_active=True
-        ).prefetch_related("rules", "exceptions")
-    }
-    if not schedules:
-        return {}
-    furthest = now + timedelta(days=max(schedule.horizon_days for schedule in schedules.values()))
-    taken = taken_from(schedules, now, furthest)
-    found = {}
-    for doctor, schedule in schedules.items():
-        terms = terms_of(schedule)
-        first = _first(terms, taken[doctor], now)
-        if first is not None:
-            found[doctor] = first
+    terms = _terms_of_many(list(doctors), now)
+    found = _first_of_each(terms, now, now, now + NEAR)
+    left = {doctor: its for doctor, its in terms.items() if doctor not in found}
+    if left:
+        furthest = now + timedelta(days=max(its.horizon_days for its in left.values()))
+        found |= _first_of_each(left, now, now + NEAR, furthest)
     return found
 
 
-def _first(terms: Terms, taken: list[Taken], now: datetime) -> datetime | None:
-    """Looks a stretch at a time: most doctors have something within days."""
-    since, end = now, now + timedelta(days=terms.horizon_days)
-    while since < end:
-        until = min(since + LOOK, end)
-        free = slots.free_slots(terms, taken, length=terms.step, now=now, since=since, until=until)
-        if free:
-            return free[0].start
-        since = until
-    return None
+def _first_of_each(
+    terms: dict[int, Terms], now: datetime, since: datetime, until: datetime
+) -> dict[int, datetime]:
+    found: dict[int, datetime] = {}
+    if not terms or since >= until:
+        return found
+    taken = taken_from(terms, since, until)
+    for doctor, its in terms.items():
+        free = slots.each_free(its, taken[doctor], length=its.step, now=now, since=since, until=until)
+        first = next(free, None)
+        if first is not None:
+            found[doctor] = first.start
+    return found
+
+
+def _terms_of_many(doctors: Collection[int], now: datetime) -> dict[int, Terms]:
+    """By doctor, in three queries; what is over is left out, and no row becomes an object on the way."""
+    schedules = {
+        schedule.pk: schedule
+        for schedule in Schedule.objects.filter(
+            doctor__in=doctors, doctor__role=Role.DOCTOR, doctor__is_active=True
+        )
+    }
+    if not schedules:
+        return {}
+    yesterday = (now - AROUND).date()
+    rules, exceptions = _rules_of_many(schedules, yesterday), _exceptions_of_many(schedules, yesterday)
+    return {
+        schedule.doctor_id: replace(
+            _bare_terms(schedule), rules=tuple(rules[pk]), exceptions=tuple(exceptions[pk])
+        )
+        for pk, schedule in schedules.items()
+    }
+
+
+_HOURS = ("begins", "ends", "place", "for_urgent")
+
+
+def _rules_of_many(schedules: Collection[int], since: date) -> dict[int, list[slots.Rule]]:
+    rows: Any = (
+        WeeklyRule.objects.filter(schedule__in=schedules)
+        .filter(Q(valid_until=None) | Q(valid_until__gte=since))
+        .values_list("schedule", "weekday", "valid_from", "valid_until", *_HOURS)
+    )
+    rules: dict[int, list[slots.Rule]] = defaultdict(list)
+    for schedule, weekday, valid_from, valid_until, *hours in rows:
+        rules[schedule].append(slots.Rule(weekday, slots.Hours(*hours), valid_from, valid_until))
+    return rules
+
+
+def _exceptions_of_many(schedules: Collection[int], since: date) -> dict[int, list[slots.Exceptional]]:
+    rows: Any = ScheduleException.objects.filter(schedule__in=schedules, last_day__gte=since).values_list(
+        "schedule", "kind", "first_day", "last_day", *_HOURS
+    )
+    exceptions: dict[int, list[slots.Exceptional]] = defaultdict(list)
+    for schedule, kind, first_day, last_day, *hours in rows:
+        exceptions[schedule].append(slots.Exceptional(kind, first_day, last_day, slots.Hours(*hours)))
+    return exceptions

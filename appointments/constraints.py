@@ -95,11 +95,12 @@ class NoOverlap(models.BaseConstraint):
         owner, start, end, status = (
             quote(self._column(model, name)) for name in (self.owner, self.start, self.end, self.status)
         )
+        key = quote(model._meta.pk.column)
         values = ", ".join(editor.quote_value(value) for value in self.occupying)
         # Times are stored as text of one form in UTC, so their order is the order of time.
         clash = (  # names are quoted, values come from the code
             f"EXISTS (SELECT 1 FROM %(table)s AS other WHERE other.{owner} = NEW.{owner} "  # noqa: S608
-            f"AND other.id <> NEW.id AND other.{status} IN ({values}) "
+            f"AND other.{key} <> NEW.{key} AND other.{status} IN ({values}) "
             f"AND other.{start} < NEW.{end} AND other.{end} > NEW.{start})"
         )
         return [

@@ -2,14 +2,24 @@
 
 An instant is open if the clock on the doctor's wall then shows a time inside of that day's hours. So hours
 that the clock jumps over do not exist, hours that it shows twice are open twice, and a day may have 23 or 25.
+
+Visits begin at every step from the beginning of an interval on. A visit may last into the interval that
+follows at once, over midnight too, if place and urgency are the same there.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
+_SECOND, _DAY = timedelta(seconds=1), 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -129,73 +139,34 @@ def _apart(hours: list[Hours]) -> list[Hours]:
     for one in sorted(hours, key=lambda one: (one.begins, -one.ends)):
         begins = max(one.begins, result[-1].ends if result else 0)
         if begins < one.ends:
-            result.append(Hours(begins, one.ends, one.place, one.for_urgent))
+            result.append(one if begins == one.begins else Hours(begins, one.ends, one.place, one.for_urgent))
     return result
 
 
 def openings(terms: Terms, first: date, last: date) -> list[Opening]:
-    """Stretches of open time that begin on these days of the doctor's calendar, in order."""
-    found = []
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        for hours in hours_of(terms, day):
-            found += [
-                Opening(start, end, hours.place, hours.for_urgent)
-                for start, end in _instants(day, hours.begins, hours.ends, terms.zone)
-            ]
-    return sorted(found)
+    """Stretches of open time on these days of the doctor's calendar, in order; what follows at once is joined.
+
+    What lasts into the day after `last` is cut there.
+    """
+    return _joined(_pieces(terms, first, last))
 
 
-def _instants(day: date, begins: int, ends: int, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
-    """Stretches of UTC in which the clock shows a time of that day in [begins, ends)."""
-    midnight = datetime.combine(day, datetime.min.time())
-    wall = (midnight + begins * MINUTE, midnight + ends * MINUTE)
-    first, second = ((wall[0] - offset, wall[1] - offset) for offset in _offsets(wall, zone))
-    if first == second:
-        return [_utc(first)]
-    # The clock changes on this day: each offset counts only while it is in force.
-    change = _change(min(first[0], second[0]), max(first[1], second[1]), zone)
-    parts = ((first[0], min(first[1], change)), (max(second[0], change), second[1]))
-    return _joined([_utc(part) for part in parts if part[0] < part[1]])
+def stretches(terms: Terms, since: datetime, until: datetime) -> list[Opening]:
+    """Everything that is open in [since, until) and around it, joined by place: for `covers`."""
+    margin = timedelta(days=2)
+    first, last = ((instant.astimezone(terms.zone)).date() for instant in (since - margin, until + margin))
+    return _joined(piece._replace(for_urgent=False) for piece in _pieces(terms, first, last))
 
 
-def _offsets(wall: tuple[datetime, datetime], zone: ZoneInfo) -> tuple[timedelta, timedelta]:
-    """The zone's offsets from UTC before and after that stretch of the clock."""
-    early, late = wall[0] - timedelta(hours=3), wall[1] + timedelta(hours=3)
-    before, after = early.replace(tzinfo=zone, fold=0), late.replace(tzinfo=zone, fold=1)
-    return before.utcoffset() or timedelta(0), after.utcoffset() or timedelta(0)
+def covers(open_time: Sequence[Opening], start: datetime, end: datetime, place: str) -> bool:
+    """Whether a visit lies within one of these stretches, in order, that are for this place."""
+    at = bisect_left(open_time, end, key=lambda one: one.start) - 1
+    return at >= 0 and end <= open_time[at].end and open_time[at].start <= start and open_time[at].place == place
 
 
-def _change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """The instant (UTC, naive) at which the offset changes, somewhere in between; found to the second."""
-    low, high = low - timedelta(hours=4), high + timedelta(hours=4)
-    target = _offset_at(high, zone)
-    while high - low > timedelta(seconds=1):
-        middle = (low + (high - low) / 2).replace(microsecond=0)
-        if _offset_at(middle, zone) == target:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _offset_at(instant: datetime, zone: ZoneInfo) -> timedelta:
-    return instant.replace(tzinfo=UTC).astimezone(zone).utcoffset() or timedelta(0)
-
-
-def _utc(part: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
-    return part[0].replace(tzinfo=UTC), part[1].replace(tzinfo=UTC)
-
-
-def _joined(parts: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Parts that touch become one, so that a visit may lie across a change of the clock."""
-    result: list[tuple[datetime, datetime]] = []
-    for part in parts:
-        if result and result[-1][1] == part[0]:
-            result[-1] = (result[-1][0], part[1])
-        else:
-            result.append(part)
-    return result
+def blocked_range(terms: Terms, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """A visit with the doctor's buffers."""
+    return start - terms.buffer_before * MINUTE, end + terms.buffer_after * MINUTE
 
 
 def free_slots(
@@ -214,53 +185,231 @@ def free_slots(
     blocks time from a day before `since` to a day after `until` on the doctor's calendar: the limit of visits
     a day counts there.
     """
+    return list(each_free(terms, taken, length=length, now=now, since=since, until=until, urgent=urgent))
+
+
+def each_free(
+    terms: Terms,
+    taken: Iterable[Taken],
+    *,
+    length: int,
+    now: datetime,
+    since: datetime,
+    until: datetime,
+    urgent: bool = False,
+) -> Iterator[Slot]:
+    """The same one after the other: who needs only the first does not pay for the others."""
     if length not in terms.lengths:
-        return []
-    since = max(since, now + timedelta(hours=terms.notice_hours))
-    until = min(until, now + timedelta(days=terms.horizon_days))
-    if since >= until:
-        return []
-    blocks = sorted(taken, key=lambda one: one.blocked_from)
-    full = _full_days(terms, blocks)
-    first = (since - timedelta(days=1)).astimezone(terms.zone).date()
-    last = (until + timedelta(days=1)).astimezone(terms.zone).date()
-    free = []
-    for opening in openings(terms, first, last):
-        kept = opening.for_urgent and opening.start > now + timedelta(hours=terms.release_hours)
-        if kept and not urgent:
+        return
+    low = _seconds(max(since, now + timedelta(hours=terms.notice_hours)), up=True)
+    high = _seconds(min(until, now + timedelta(days=terms.horizon_days)), up=True)
+    released = _seconds(now + timedelta(hours=terms.release_hours))
+    blocks, full = list(taken), set[int]()
+    if terms.visits_a_day is not None:
+        full = _full_days(terms.zone, blocks, terms.visits_a_day)
+    search = _Search(terms, blocks, length)
+    for piece, since_here, until_here in _in_parts(terms, low, high, length * 60):
+        if piece.day in full:
             continue
-        free += [
-            Slot(start, end, opening.place, kept)
-            for start, end in _starts(terms, opening, length)
-            if since <= start < until
-            and start.astimezone(terms.zone).date() not in full
-            and not _blocked(terms, blocks, start, end)
-        ]
-    return free
+        for start in search.starts(piece.start, since_here, until_here):
+            kept = piece.for_urgent and start > released
+            if urgent or not kept:
+                yield Slot(_instant(start), _instant(start + length * 60), piece.place, kept)
 
 
-def _starts(terms: Terms, opening: Opening, length: int) -> Iterator[tuple[datetime, datetime]]:
-    start, step, lasts = opening.start, terms.step * MINUTE, length * MINUTE
-    while start + lasts <= opening.end:
-        yield start, start + lasts
-        start += step
+# Parts. Instants are whole seconds since 1970 here, days are ordinals: this is what is quick.
 
 
-def _blocked(terms: Terms, blocks: Sequence[Taken], start: datetime, end: datetime) -> bool:
-    low, high = blocked_range(terms, start, end)
-    return any(block.blocked_from < high and block.blocked_until > low for block in blocks)
+class _Piece(NamedTuple):
+    """A stretch of UTC in which the clock shows a time of one interval of one day."""
+
+    start: int
+    end: int
+    day: int
+    place: str
+    for_urgent: bool
 
 
-def blocked_range(terms: Terms, start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """A visit with the doctor's buffers."""
-    return start - terms.buffer_before * MINUTE, end + terms.buffer_after * MINUTE
+class _Search:
+    """Beginnings on a grid that keep clear of what is taken."""
+
+    def __init__(self, terms: Terms, taken: Sequence[Taken], length: int) -> None:
+        self.step = terms.step * 60
+        self.before = terms.buffer_before * 60
+        self.lasts = length * 60 + terms.buffer_after * 60
+        self.froms, self.untils = _merged(taken)
+
+    def starts(self, origin: int, low: int, high: int) -> Iterator[int]:
+        """From `origin` on, every step, those in [low, high)."""
+        start = origin + -((origin - low) // self.step) * self.step
+        # The last block that begins before the visit and its buffer end; the others in front are over earlier.
+        at = bisect_left(self.froms, start + self.lasts) - 1
+        while start < high:
+            while at + 1 < len(self.froms) and self.froms[at + 1] < start + self.lasts:
+                at += 1
+            if at >= 0 and self.untils[at] > start - self.before:
+                behind = self.untils[at] + self.before
+                start = origin + -((origin - behind) // self.step) * self.step
+                continue
+            yield start
+            start += self.step
 
 
-def _full_days(terms: Terms, blocks: Sequence[Taken]) -> set[date]:
-    if terms.visits_a_day is None:
-        return set()
-    counts: dict[date, int] = {}
+def _merged(taken: Iterable[Taken]) -> tuple[list[int], list[int]]:
+    """Blocks in order, those that touch or overlap as one: beginnings and ends, both ascending."""
+    froms: list[int] = []
+    untils: list[int] = []
+    for begins, ends in sorted(
+        (_seconds(block.blocked_from), _seconds(block.blocked_until, up=True)) for block in taken
+    ):
+        if untils and begins <= untils[-1]:
+            untils[-1] = max(untils[-1], ends)
+        else:
+            froms.append(begins)
+            untils.append(ends)
+    return froms, untils
+
+
+def _full_days(zone: ZoneInfo, blocks: Iterable[Taken], limit: int) -> set[int]:
+    counts: dict[int, int] = {}
     for block in blocks:
-        day = block.start.astimezone(terms.zone).date()
+        day = block.start.astimezone(zone).toordinal()
         counts[day] = counts.get(day, 0) + 1
-    return {day for day, count in counts.items() if count >= terms.visits_a_day}
+    return {day for day, count in counts.items() if count >= limit}
+
+
+def _in_parts(terms: Terms, low: int, high: int, lasts: int) -> Iterator[tuple[_Piece, int, int]]:
+    """Pieces in order, each with from when and until when visits can begin there that begin in [low, high).
+
+    Looks some days at a time, more and more of them; a piece that lies in two of these parts comes twice.
+    """
+    days = 3
+    while low < high:
+        cut = min(low + days * _DAY, high)
+        # A day of the calendar may come back after the next one has begun: one more on both sides.
+        first = _local_day(low, terms.zone) - 1
+        last = _local_day(cut + lasts, terms.zone) + 1
+        pieces = _pieces(terms, date.fromordinal(first), date.fromordinal(last))
+        for piece, reach in _with_reach(pieces):
+            since, until = max(low, piece.start), min(cut, piece.end, reach - lasts + 1)
+            if since < until:
+                yield piece, since, until
+        low, days = cut, days * 2
+
+
+def _with_reach(pieces: Sequence[_Piece]) -> list[tuple[_Piece, int]]:
+    """Each with the end of the last one that follows at once and is alike."""
+    result: list[tuple[_Piece, int]] = []
+    reach = 0
+    for number in range(len(pieces) - 1, -1, -1):
+        piece = pieces[number]
+        if not result or not _continues(piece, pieces[number + 1]):
+            reach = piece.end
+        result.append((piece, reach))
+    return result[::-1]
+
+
+def _continues(piece: _Piece, following: _Piece) -> bool:
+    return (
+        piece.end == following.start
+        and piece.place == following.place
+        and piece.for_urgent == following.for_urgent
+    )
+
+
+def _joined(pieces: Iterable[_Piece]) -> list[Opening]:
+    result: list[_Piece] = []
+    for piece in pieces:
+        if result and _continues(result[-1], piece):
+            result[-1] = result[-1]._replace(end=piece.end)
+        else:
+            result.append(piece)
+    return [Opening(_instant(one.start), _instant(one.end), one.place, one.for_urgent) for one in result]
+
+
+def _pieces(terms: Terms, first: date, last: date) -> list[_Piece]:
+    """What is open on these days of the doctor's calendar, in order, each interval by itself."""
+    near = _near(terms, first, last)
+    found: list[_Piece] = []
+    for number in range(first.toordinal(), last.toordinal() + 1):
+        hours = hours_of(near, date.fromordinal(number))
+        if hours:
+            offsets = _offsets(terms.zone, number)
+            found += [piece for one in hours for piece in _pieces_of(one, number, offsets)]
+    found.sort()
+    return found
+
+
+def _near(terms: Terms, first: date, last: date) -> Terms:
+    """The same without what does not touch these days: old exceptions are many."""
+    exceptions = tuple(one for one in terms.exceptions if one.first_day <= last and first <= one.last_day)
+    return Terms(terms.zone, terms.lengths, rules=terms.rules, exceptions=exceptions)
+
+
+def _pieces_of(hours: Hours, day: int, offsets: Sequence[tuple[int, int, int]]) -> Iterator[_Piece]:
+    """The stretches of UTC in which the clock shows a time of that day in `hours`.
+
+    One that the clock changes in is one stretch, so that a visit may lie across.
+    """
+    midnight = (day - _EPOCH_DAY) * _DAY
+    begins, ends = midnight + hours.begins * 60, midnight + hours.ends * 60
+    start = end = 0
+    for since, until, offset in offsets:
+        from_here, to_here = max(begins - offset, since), min(ends - offset, until)
+        if from_here >= to_here:
+            continue
+        if start < end == from_here:
+            end = to_here
+            continue
+        if start < end:
+            yield _Piece(start, end, day, hours.place, hours.for_urgent)
+        start, end = from_here, to_here
+    if start < end:
+        yield _Piece(start, end, day, hours.place, hours.for_urgent)
+
+
+@lru_cache(maxsize=20_000)
+def _offsets(zone: ZoneInfo, day: int) -> tuple[tuple[int, int, int], ...]:
+    """The zone's offsets from UTC, with from and until when, around a day of its calendar.
+
+    Clocks lie between UTC-16 and UTC+16.
+    """
+    midnight = (day - _EPOCH_DAY) * _DAY
+    marks = [midnight + hours * 3600 for hours in range(-16, 48, 8)]
+    changes = [
+        _change(low, high, zone)
+        for low, high in pairwise(marks)
+        if _offset_at(low, zone) != _offset_at(high, zone)
+    ]
+    return tuple(
+        (since, until, _offset_at(since, zone)) for since, until in pairwise([marks[0], *changes, marks[-1]])
+    )
+
+
+def _change(low: int, high: int, zone: ZoneInfo) -> int:
+    """The first second of the offset that is in force at `high` and was not at `low`."""
+    target = _offset_at(high, zone)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_at(middle, zone) == target:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _offset_at(instant: int, zone: ZoneInfo) -> int:
+    return (_instant(instant).astimezone(zone).utcoffset() or timedelta(0)) // _SECOND
+
+
+def _local_day(instant: int, zone: ZoneInfo) -> int:
+    return _instant(instant).astimezone(zone).toordinal()
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _seconds(instant: datetime, *, up: bool = False) -> int:
+    """Whole seconds, rounded down, or up."""
+    return -((_EPOCH - instant) // _SECOND) if up else (instant - _EPOCH) // _SECOND

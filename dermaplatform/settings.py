@@ -289,6 +289,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "sweep-appointments": {
+        "task": "appointments.tasks.sweep_appointments",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "watch-licences": {
         "task": "accounts.tasks.watch_licences",
         "schedule": 3600.0,

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import open_to
 from accounts.models import User
+from dermaplatform.leases import NO_LEASE, LeasedRow, exactly_running_is_leased
 from ml_models import taxonomy
 
 
@@ -64,14 +65,6 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
     def waiting(self) -> "AnalysisQuerySet":
         return self.filter(status__in=WAITING)
 
-    def due(self) -> "AnalysisQuerySet":
-        """Queued, and not held back after an attempt that failed."""
-        return self.filter(status=Status.QUEUED, not_before__lte=timezone.now())
-
-    def abandoned(self) -> "AnalysisQuerySet":
-        """Claimed by a worker that has stopped renewing its lease."""
-        return self.filter(status=Status.RUNNING, lease_expires_at__lt=timezone.now())
-
 
 def image_path(instance: "Analysis", filename: str) -> str:
     """An unguessable name that says nothing about the person."""
@@ -82,7 +75,7 @@ def thumbnail_path(instance: "Analysis", filename: str) -> str:
     return f"thumbnails/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.jpg"
 
 
-class Analysis(models.Model):
+class Analysis(LeasedRow):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     patient = models.ForeignKey(User, on_delete=models.PROTECT, related_name="analyses")
 
@@ -97,11 +90,6 @@ class Analysis(models.Model):
 
     # The job.
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    rung_at = models.DateTimeField(default=timezone.now)
-    lease_token = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -136,12 +124,7 @@ class Analysis(models.Model):
                 name="analysis_image_once",
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="analysis_status_known"),
-            # Exactly the running ones are leased.
-            models.CheckConstraint(
-                condition=Q(status=Status.RUNNING, lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(status=Status.RUNNING) & Q(lease_token=None, lease_expires_at=None)),
-                name="analysis_running_is_leased",
-            ),
+            exactly_running_is_leased(Status.RUNNING, name="analysis_running_is_leased"),
             # Exactly the finished ones have a time of finishing.
             models.CheckConstraint(
                 condition=Q(status__in=FINISHED, finished_at__isnull=False)
@@ -207,7 +190,7 @@ class Analysis(models.Model):
         if to not in TRANSITIONS[source]:
             raise ValueError(f"An analysis never goes from {source} to {to}.")
         if source == Status.RUNNING:
-            changes |= {"lease_token": None, "lease_expires_at": None}
+            changes |= NO_LEASE
         if to in FINISHED:
             changes["finished_at"] = timezone.now()
         with transaction.atomic():

@@ -59,6 +59,6 @@ def _examine(engine: Engine, analysis: Analysis) -> float | None:
 @default_task()
 def sweep_analyses() -> None:
     """Take back what was abandoned and ring again for what waits too long."""
-    jobs.take_back_abandoned()
-    jobs.ring_overdue(analyse)
+    jobs.leases.take_back(jobs.give_back)
+    jobs.leases.ring_overdue(analyse)
     jobs.forget_old_workers()

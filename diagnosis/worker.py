@@ -126,7 +126,7 @@ class InferenceWorker:
 
     def _beat(self) -> None:
         if held := self._held:
-            jobs.renew(*held)
+            jobs.leases.renew(*held)
         release = self.engine.name if self.engine else ""
         WorkerHeartbeat.objects.update_or_create(
             worker=self.id,

@@ -259,6 +259,7 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("rung_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("lease_token", models.UUIDField(blank=True, null=True)),
                 ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
                 ("log", models.TextField(blank=True)),

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import User
+from dermaplatform.leases import LeasedRow, exactly_running_is_leased
 
 
 class MailStatus(models.TextChoices):
@@ -15,7 +16,7 @@ class MailStatus(models.TextChoices):
     GIVEN_UP = "given_up", _("Given up")
 
 
-class OutgoingMail(models.Model):
+class OutgoingMail(LeasedRow):
     """One message. Address and text are blanked once it is sent: the mail server has them then."""
 
     recipient = models.ForeignKey(
@@ -28,11 +29,6 @@ class OutgoingMail(models.Model):
     html = models.TextField(blank=True)
     status = models.CharField(max_length=8, choices=MailStatus, default=MailStatus.WAITING)
     created_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(default=timezone.now)
-    rung_at = models.DateTimeField(default=timezone.now)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     log = models.CharField(max_length=300, blank=True)  # for operators: the server's last answer
 
@@ -40,11 +36,7 @@ class OutgoingMail(models.Model):
         ordering = ("created_at", "id")
         indexes = [models.Index(fields=("status", "not_before"), name="outgoing_mail_due")]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(status="sending", lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(status="sending") & Q(lease_token=None, lease_expires_at=None)),
-                name="mail_sending_is_leased",
-            ),
+            exactly_running_is_leased("sending", name="mail_sending_is_leased"),
             # Nothing private stays behind in what is over.
             models.CheckConstraint(
                 condition=Q(status__in=["waiting", "sending"]) | Q(address="", subject="", text="", html=""),

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import User
+from dermaplatform.leases import LeasedRow, exactly_running_is_leased
 
 
 class ExportStatus(models.TextChoices):
@@ -35,7 +36,7 @@ class DataExportQuerySet(models.QuerySet["DataExport"]):
         return self.filter(status=ExportStatus.READY, expires_at__gt=timezone.now())
 
 
-class DataExport(models.Model):
+class DataExport(LeasedRow):
     """A copy of everything that is kept about a person; the job that makes it, and its file for 7 days."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -47,10 +48,6 @@ class DataExport(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_token = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     log = models.TextField(blank=True)  # for operators
 
     objects = DataExportQuerySet.as_manager()
@@ -62,11 +59,7 @@ class DataExport(models.Model):
             models.UniqueConstraint(
                 fields=("user",), condition=Q(status__in=["queued", "running"]), name="export_one_waiting"
             ),
-            models.CheckConstraint(
-                condition=Q(status="running", lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(status="running") & Q(lease_token=None, lease_expires_at=None)),
-                name="export_running_is_leased",
-            ),
+            exactly_running_is_leased("running", name="export_running_is_leased"),
             models.CheckConstraint(
                 condition=(Q(status="ready") & ~Q(file="") & Q(expires_at__isnull=False))
                 | (~Q(status="ready") & Q(file="")),

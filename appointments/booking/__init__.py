@@ -1,7 +1,8 @@
 """Holding, booking, moving and ending visits. The database decides who was first."""
 
-from appointments.booking.clock import end_all, expire_stale, flag_coming
+from appointments.booking.clock import end_all, expire_stale, flag_coming, unflag_coming
 from appointments.booking.course import cancel, check_in, complete, confirm, decline, no_show
+from appointments.booking.once import forget_keys, once
 from appointments.booking.taking import book, hold, release, reschedule
 from appointments.booking.times import ALTERNATIVES, SlotTaken
 
@@ -17,8 +18,11 @@ __all__ = [
     "end_all",
     "expire_stale",
     "flag_coming",
+    "forget_keys",
     "hold",
     "no_show",
+    "once",
     "release",
     "reschedule",
+    "unflag_coming",
 ]

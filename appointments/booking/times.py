@@ -11,14 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.selectors import is_verified_doctor
 from appointments import slots
-from appointments.availability import bookable, free_times, next_free, terms_of
-from appointments.booking.steps import expire
+from appointments.availability import free_times, next_free, terms_of
+from appointments.booking.steps import expire, lock
 from appointments.constraints import broken
 from appointments.models import Appointment, Schedule
 from appointments.slots import Slot
 
 ALTERNATIVES = 3  # next free times that somebody who came too late is offered
+MINUTE = timedelta(minutes=1)
+LONGEST_BUFFER = timedelta(hours=2)
 
 
 class SlotTaken(Exception):
@@ -35,19 +38,30 @@ class SlotTaken(Exception):
         return _("This time has just been taken. Choose another one.")
 
 
+@contextmanager
+def or_next_free(doctor: User, length: int, *, urgent: bool) -> Iterator[None]:
+    """Put around a transaction: looking for other times holds nobody up, and sees what is free without it."""
+    try:
+        yield
+    except SlotTaken as taken:
+        schedule = Schedule.objects.prefetch_related("rules", "exceptions").get(doctor=doctor)
+        taken.next_free = next_free(schedule, length=length, count=ALTERNATIVES, urgent=urgent)
+        raise
+
+
 def locked(patient: User, doctor: User) -> Schedule:
-    """Bookings of one patient, and of one doctor, wait for each other; in this order everywhere."""
+    """Bookings of one doctor, and of one patient, wait for each other.
+
+    What was read before may have changed since: a doctor suspended, a patient gone. Raises ValidationError.
+    """
     if patient == doctor:
         raise ValidationError(_("You cannot book a visit with yourself."), code="oneself")
-    if not patient.is_patient:
+    schedule, doctor, patient = lock(doctor=doctor.pk, patient=patient.pk)
+    if not (patient.is_patient and patient.is_active):
         raise ValidationError(_("Only patients book visits."), code="not_a_patient")
-    User.objects.select_for_update(no_key=True).get(pk=patient.pk)
-    schedule = bookable(doctor)
-    if schedule is None:
+    if schedule is None or not is_verified_doctor(doctor):
         raise ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
-    Schedule.objects.select_for_update().get(pk=schedule.pk)
-    # What was read before the lock may be old.
-    return Schedule.objects.prefetch_related("rules", "exceptions").get(pk=schedule.pk)
+    return schedule
 
 
 def slot_at(
@@ -59,68 +73,99 @@ def slot_at(
     urgent: bool,
     moved: Appointment | None = None,
 ) -> Slot:
-    """The free time that begins at `start`. Raises SlotTaken or ValidationError."""
+    """The free time that begins at `start`. Raises SlotTaken (without alternatives) or ValidationError."""
+    _refuse_by_terms(schedule, start, length)
+    end = start + length * MINUTE
+    _expire_in_the_way(schedule.doctor_id, patient.pk, start, end)
+    busy = Appointment.objects.occupying().filter(patient=patient, start__lt=end, end__gt=start)
+    if moved is not None:
+        busy = busy.exclude(pk=moved.pk)
+    if busy.exists():
+        raise patient_busy()
+    until = start + MINUTE
+    free = free_times(schedule, length=length, since=start, until=until, urgent=urgent, except_for=moved)
+    for slot in free:
+        if slot.start == start:
+            return slot
+    if offered_at(schedule, start, length, urgent=urgent, now=timezone.now()):
+        raise SlotTaken([])
+    raise not_offered()
+
+
+def _refuse_by_terms(schedule: Schedule, start: datetime, length: int) -> None:
     now = timezone.now()
     if length not in schedule.lengths:
         raise ValidationError(_("This doctor has no visits of this length."), code="length")
-    if start <= now:
-        raise ValidationError(_("This time lies in the past. Choose a later one."), code="past")
+    if start < now:
+        raise in_the_past()
     if start < now + timedelta(hours=schedule.notice_hours):
         raise ValidationError(_("This doctor needs more notice. Choose a later time."), code="notice")
     if start >= now + timedelta(days=schedule.horizon_days):
         raise ValidationError(
             _("This doctor cannot be booked that far ahead yet. Choose an earlier time."), code="horizon"
         )
-    end = start + timedelta(minutes=length)
-    expire_in_the_way(schedule.doctor_id, patient.pk, start, end)
-    busy = Appointment.objects.occupying().filter(patient=patient, start__lt=end, end__gt=start)
-    if moved is not None:
-        busy = busy.exclude(pk=moved.pk)
-    if busy.exists():
-        raise ValidationError(_("You have another visit at this time."), code="patient_busy")
-    until = start + timedelta(minutes=1)
-    free = free_times(schedule, length=length, since=start, until=until, urgent=urgent, except_for=moved)
-    for slot in free:
-        if slot.start == start:
-            return slot
-    terms = terms_of(schedule)
-    offered = slots.free_slots(terms, [], length=length, now=now, since=start, until=until, urgent=urgent)
-    if any(slot.start == start for slot in offered):
-        raise SlotTaken(next_free(schedule, length=length, count=ALTERNATIVES, urgent=urgent))
-    raise ValidationError(
+
+
+def offered_at(
+    schedule: Schedule, start: datetime, length: int, *, urgent: bool, now: datetime
+) -> Slot | None:
+    """The time that begins then by the doctor's rules, whoever has it; notice counts from `now`."""
+    slots_then = slots.free_slots(
+        terms_of(schedule), [], length=length, now=now, since=start, until=start + MINUTE, urgent=urgent
+    )
+    return next((slot for slot in slots_then if slot.start == start), None)
+
+
+def in_the_past() -> ValidationError:
+    return ValidationError(_("This time lies in the past. Choose a later one."), code="past")
+
+
+def not_offered() -> ValidationError:
+    return ValidationError(
         _("This doctor has no visits at this time. Choose one of the times that are shown."),
         code="not_offered",
     )
 
 
+def patient_busy() -> ValidationError:
+    return ValidationError(_("You have another visit at this time."), code="patient_busy")
+
+
 @contextmanager
-def first_come(schedule: Schedule, length: int, *, urgent: bool) -> Iterator[None]:
+def first_come() -> Iterator[None]:
     """What the database refuses becomes the sentence for whoever came second."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
         if broken(error, "appointment_doctor_free"):
-            alternatives = next_free(schedule, length=length, count=ALTERNATIVES, urgent=urgent)
-            raise SlotTaken(alternatives) from error
-        if broken(error, "appointment_patient_free") or broken(error, "appointment_one_hold"):
-            raise ValidationError(_("You have another visit at this time."), code="patient_busy") from error
+            raise SlotTaken([]) from error
+        if broken(error, "appointment_patient_free"):
+            raise patient_busy() from error
         raise
 
 
-def expire_in_the_way(doctor: int, patient: int, start: datetime, end: datetime) -> None:
+def _expire_in_the_way(doctor: int, patient: int, start: datetime, end: datetime) -> None:
     """End what is stale there; it would still stand in the way of the constraints."""
-    margin = timedelta(hours=4)  # the longest buffers
-    near = Appointment.objects.stale().filter(blocked_from__lt=end + margin, blocked_until__gt=start - margin)
+    near = Appointment.objects.stale().filter(
+        blocked_from__lt=end + LONGEST_BUFFER, blocked_until__gt=start - LONGEST_BUFFER
+    )
     for appointment in near.filter(doctor=doctor) | near.filter(patient=patient):
-        expire(appointment)
+        if _lock_too(appointment.patient_id, appointment.doctor_id):
+            expire(appointment)
+
+
+def _lock_too(*people: int) -> bool:
+    """Lock further people, without waiting for them: that could go in a circle."""
+    rows = User.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=people)
+    return len(rows) == len(people)
 
 
 def answer_by(schedule: Schedule, start: datetime) -> datetime:
     """A request ends after a day, or at the limit of notice, the earlier; in a minute at least."""
     now = timezone.now()
     limit = start - timedelta(hours=schedule.notice_hours)
-    return max(min(now + timedelta(hours=24), limit), now + timedelta(minutes=1))
+    return max(min(now + timedelta(hours=24), limit), now + MINUTE)
 
 
 def record_open_until(end: datetime) -> datetime:

@@ -41,6 +41,7 @@ from accounts.profiles import Why, update_profile
 from accounts.relations import share
 from accounts.services import give_consent, withdraw_consent
 from accounts.tasks import prepare_export, sweep_exports
+from dermaplatform import leases
 from diagnosis import jobs
 from diagnosis.models import Analysis, Problem, Status
 from ml_models.taxonomy import Reason, Urgency
@@ -335,7 +336,7 @@ def test_a_killed_worker_is_followed_by_another(alice: User, monkeypatch: pytest
     killed = exporting.claim(export.pk)
     assert killed
     assert exporting.claim(export.pk) is None
-    monkeypatch.setattr(exporting, "ring_now", lambda task, pk, **_: True)
+    monkeypatch.setattr(leases, "ring_now", lambda task, pk, **_: True)
     later = timezone.now() + exporting.LEASE + timedelta(seconds=1)
     with time_machine.travel(later, tick=False):
         sweep_exports()
@@ -378,7 +379,7 @@ def test_the_sweep_rings_for_what_waits(alice: User, monkeypatch: pytest.MonkeyP
         rung.append(pk)
         return True
 
-    monkeypatch.setattr(exporting, "ring_now", heard)
+    monkeypatch.setattr(leases, "ring_now", heard)
     export = exporting.request_export(user=alice)
     sweep_exports()
     assert rung == []

@@ -21,7 +21,7 @@ from accounts import mailing
 from accounts.models import MailStatus, OutgoingMail, User
 from accounts.notifications import notify
 from accounts.tasks import send_mail, sweep_mails
-from dermaplatform import bell
+from dermaplatform import bell, leases
 from diagnosis import wording
 from ml_models.taxonomy import CODES, Urgency
 from tests.mails import sent
@@ -218,7 +218,7 @@ def test_the_sweep_rings_again_for_what_nobody_heard(
         rung.append(args)
         return True
 
-    monkeypatch.setattr(mailing, "ring_now", heard)
+    monkeypatch.setattr(leases, "ring_now", heard)
     sweep_mails()
     assert rung == []  # it was rung for just now
     with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=False):
@@ -230,9 +230,9 @@ def test_the_sweep_rings_again_for_what_nobody_heard(
 def test_a_broker_that_is_down_ends_the_sweep_quietly(
     queued: OutgoingMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailing, "ring_now", lambda *args, **_: False)
+    monkeypatch.setattr(leases, "ring_now", lambda *args, **_: False)
     with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=False):
-        assert mailing.ring_overdue(send_mail) == 0
+        assert mailing.leases.ring_overdue(send_mail) == 0
     queued.refresh_from_db()
     assert queued.rung_at < timezone.now()
 

@@ -11,6 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
+from dermaplatform import leases
 from diagnosis import jobs, releases, tasks, worker
 from diagnosis.models import Analysis, Status, WorkerHeartbeat
 from diagnosis.selectors import inference_worker_state
@@ -93,7 +94,7 @@ def test_an_unlisted_error_ends_like_a_crash(alice: User, submit: Submit, engine
     analysis.refresh_from_db()
     assert analysis.status == Status.RUNNING  # until its lease runs out
     pass_time(analysis, lease_expires_at=1)
-    assert jobs.take_back_abandoned() == 1
+    assert jobs.leases.take_back(jobs.give_back) == 1
     analysis.refresh_from_db()
     assert analysis.status == Status.QUEUED
 
@@ -103,7 +104,7 @@ def test_a_worker_that_lost_its_lease_cannot_write(alice: User, submit: Submit) 
     slow = jobs.claim(analysis.pk)
     assert slow is not None
     pass_time(analysis, lease_expires_at=1)
-    jobs.take_back_abandoned()
+    jobs.leases.take_back(jobs.give_back)
     pass_time(analysis, not_before=1)
     second = jobs.claim(analysis.pk)
     assert second is not None
@@ -119,9 +120,9 @@ def test_a_lease_is_renewed_by_its_holder_only(alice: User, submit: Submit) -> N
     assert analysis is not None
     assert analysis.lease_token is not None
     pass_time(analysis, lease_expires_at=1)
-    assert not jobs.renew(analysis.pk, uuid.uuid4())
-    assert jobs.renew(analysis.pk, analysis.lease_token)
-    assert jobs.take_back_abandoned() == 0
+    assert not jobs.leases.renew(analysis.pk, uuid.uuid4())
+    assert jobs.leases.renew(analysis.pk, analysis.lease_token)
+    assert jobs.leases.take_back(jobs.give_back) == 0
 
 
 def test_while_a_job_runs_the_heartbeat_renews_its_lease(
@@ -133,7 +134,7 @@ def test_while_a_job_runs_the_heartbeat_renews_its_lease(
     standing, _ = worker.ready_worker()
     with standing.holding(analysis):
         standing._beat()
-    assert not Analysis.objects.abandoned().exists()
+    assert not jobs.leases.abandoned().exists()
 
 
 def test_the_sweep_rings_again_for_what_nobody_heard(
@@ -145,7 +146,7 @@ def test_the_sweep_rings_again_for_what_nobody_heard(
         rung.append(pk)
         return True
 
-    monkeypatch.setattr(jobs, "ring_now", heard)
+    monkeypatch.setattr(leases, "ring_now", heard)
     old, fresh, held_back = submit(alice, 1), submit(alice, 2), submit(alice, 3)
     pass_time(old, rung_at=django_settings.DERMA_RING_AGAIN_SECONDS + 1)
     pass_time(held_back, rung_at=3600)
@@ -159,10 +160,10 @@ def test_the_sweep_rings_again_for_what_nobody_heard(
 def test_a_sweep_with_the_broker_down_tries_again_later(
     alice: User, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "ring_now", lambda *args, **kwargs: False)
+    monkeypatch.setattr(leases, "ring_now", lambda *args, **kwargs: False)
     analysis = submit(alice)
     pass_time(analysis, rung_at=3600)
-    assert jobs.ring_overdue(tasks.analyse) == 0
+    assert jobs.leases.ring_overdue(tasks.analyse) == 0
     analysis.refresh_from_db()
     assert analysis.rung_at < timezone.now() - timedelta(minutes=30)
 
