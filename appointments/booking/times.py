@@ -54,11 +54,13 @@ def locked(patient: User, doctor: User) -> Schedule:
     """
     if patient == doctor:
         raise ValidationError(_("You cannot book a visit with yourself."), code="oneself")
+    if doctor.pk is None:  # nobody's id was asked for
+        raise _not_bookable()
     schedule, doctor, patient = lock(doctor=doctor.pk, patient=patient.pk)
     if not (patient.is_patient and patient.is_active):
         raise ValidationError(_("Only patients book visits."), code="not_a_patient")
     if schedule is None or not is_verified_doctor(doctor):
-        raise ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
+        raise _not_bookable()
     return schedule
 
 
@@ -112,6 +114,10 @@ def offered_at(
         terms_of(schedule), [], length=length, now=now, since=start, until=start + MINUTE, urgent=urgent
     )
     return next((slot for slot in slots_then if slot.start == start), None)
+
+
+def _not_bookable() -> ValidationError:
+    return ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
 
 
 def in_the_past() -> ValidationError:

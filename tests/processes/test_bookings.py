@@ -16,7 +16,7 @@ from django.urls import Resolver404, resolve
 from tests.processes.platform import Platform, wait_until
 
 CROWD = 50
-ROUNDS = 20
+ROUNDS = 10  # of each kind
 MINUTE = timedelta(minutes=1)
 PATH = "/api/v1/appointments/"
 # Each begins so many minutes from the time and lasts so long, and overlaps each of the others.
