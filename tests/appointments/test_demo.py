@@ -84,6 +84,8 @@ def test_it_can_be_shown_on_any_day(day: int) -> None:
 
 @pytest.mark.usefixtures("alice", "bob", "chen")
 def test_nothing_is_told_while_a_doctor_may_not_practise(diaz: User) -> None:
-    assert DoctorApplication.objects.get(doctor=diaz).move(ApplicationStatus.SUSPENDED, by=None)
+    assert DoctorApplication.objects.get(doctor=diaz).move(
+        ApplicationStatus.SUSPENDED, by=None, reason="Asked for"
+    )
     load()
     assert not Schedule.objects.exists()
