@@ -93,9 +93,7 @@ def rules_of(schedule: Schedule) -> list[Rule]:
     """The rules as plain values, in the order of the week; those that have ended left out."""
     today = today_of(schedule)
     return [
-        rule_of(row)
-        for row in schedule.rules.all()
-        if row.valid_until is None or row.valid_until >= today
+        rule_of(row) for row in schedule.rules.all() if row.valid_until is None or row.valid_until >= today
     ]
 
 
@@ -120,9 +118,7 @@ def set_week(
     return schedule
 
 
-def add_rule(
-    *, schedule: Schedule, rule: Rule, by: User, decision: Decision | None = None
-) -> WeeklyRule:
+def add_rule(*, schedule: Schedule, rule: Rule, by: User, decision: Decision | None = None) -> WeeklyRule:
     """One more rule. Raises what `set_week` raises."""
     present = rules_of(schedule)
     set_week(schedule=schedule, rules=[*present, rule], by=by, decision=decision)
@@ -157,9 +153,7 @@ def copy_day(
     decision: Decision | None = None,
 ) -> Schedule:
     """Give other weekdays the hours of one. Raises what `set_week` raises."""
-    return set_week(
-        schedule=schedule, rules=copied(rules_of(schedule), source, to), by=by, decision=decision
-    )
+    return set_week(schedule=schedule, rules=copied(rules_of(schedule), source, to), by=by, decision=decision)
 
 
 # Exceptions
@@ -197,9 +191,7 @@ def add_exception(
     return rows
 
 
-def remove_exception(
-    *, exception: ScheduleException, by: User, decision: Decision | None = None
-) -> None:
+def remove_exception(*, exception: ScheduleException, by: User, decision: Decision | None = None) -> None:
     """Take an exception away: those days are as usual again. Raises VisitsInTheWay."""
     with _changing(exception.schedule, by, decision):
         exception.delete()
@@ -208,9 +200,7 @@ def remove_exception(
 # Terms
 
 
-def set_terms(
-    *, schedule: Schedule, by: User, decision: Decision | None = None, **terms: Any
-) -> Schedule:
+def set_terms(*, schedule: Schedule, by: User, decision: Decision | None = None, **terms: Any) -> Schedule:
     """Change some of TERMS. Raises VisitsInTheWay (another zone moves the hours) and ValidationError by field."""
     if unknown := terms.keys() - TERMS:
         raise TypeError(f"These are no terms: {sorted(unknown)}")

@@ -161,7 +161,9 @@ def stretches(terms: Terms, since: datetime, until: datetime) -> list[Opening]:
 def covers(open_time: Sequence[Opening], start: datetime, end: datetime, place: str) -> bool:
     """Whether a visit lies within one of these stretches, in order, that are for this place."""
     at = bisect_left(open_time, end, key=lambda one: one.start) - 1
-    return at >= 0 and end <= open_time[at].end and open_time[at].start <= start and open_time[at].place == place
+    return (
+        at >= 0 and end <= open_time[at].end and open_time[at].start <= start and open_time[at].place == place
+    )
 
 
 def blocked_range(terms: Terms, start: datetime, end: datetime) -> tuple[datetime, datetime]:
