@@ -361,7 +361,7 @@ SPECTACULAR_SETTINGS = {
     # What two serializers would name alike.
     "ENUM_NAME_OVERRIDES": {
         "ExceptionKindEnum": "appointments.models.ExceptionKind",
-        "LengthEnum": "appointments.models.schedule.LENGTH_CHOICES",
+        "LengthsEnum": "appointments.models.schedule.LENGTH_CHOICES",
     },
     "TITLE": "Derma",
     "DESCRIPTION": "Send a dermatoscopic image, read the calibrated result.",

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from appointments import hours
+from appointments import hours, hours_checks
 from appointments.api.refusals import told
 from appointments.models import (
     DAY,
-    LENGTHS,
+    LENGTH_CHOICES,
     ExceptionKind,
     Place,
     Schedule,
@@ -48,7 +48,7 @@ class ClockField(serializers.Field[int, str, str, Any]):
         self.fail("clock")
 
     def to_representation(self, value: int) -> str:
-        return hours.clock(value)
+        return hours_checks.clock(value)
 
 
 class HoursSerializer(serializers.Serializer[Any]):
@@ -80,7 +80,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """Terms, and the rules of the week. What is left out stays as it is."""
 
     lengths = serializers.ListField(
-        child=serializers.ChoiceField(choices=LENGTHS), required=False, max_length=4
+        child=serializers.ChoiceField(choices=LENGTH_CHOICES), required=False, max_length=4
     )
     rules = RuleSerializer(many=True, required=False)
     decision = DecisionSerializer(required=False, write_only=True)
@@ -91,7 +91,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         extra_kwargs = {"time_zone": {"required": False}}
 
     def validate_rules(self, rules: list[Any]) -> list[Any]:
-        if len(rules) > hours.MOST_INTERVALS:
+        if len(rules) > hours_checks.MOST_INTERVALS:
             raise serializers.ValidationError(_("These are too many intervals."), code="too_many")
         return rules
 
@@ -126,15 +126,19 @@ def _decision(answers: dict[str, Any]) -> hours.Decision | None:
     said = answers.get("decision")
     if said is None:
         return None
-    return hours.Decision(frozenset(said["keep"]), frozenset(said["cancel"]), said["reason"])
+    return hours.Decision(
+        frozenset(said.get("keep", [])), frozenset(said.get("cancel", [])), said.get("reason", "")
+    )
 
 
 def _hours(answers: dict[str, Any]) -> Hours:
-    return Hours(answers["begins"], answers["ends"], answers["place"], answers["for_urgent"])
+    # A partial update leaves out the defaults of what is nested.
+    place, for_urgent = answers.get("place", Place.CLINIC), answers.get("for_urgent", False)
+    return Hours(answers["begins"], answers["ends"], place, for_urgent)
 
 
 def _rule(answers: dict[str, Any]) -> Rule:
-    return Rule(answers["weekday"], _hours(answers), answers["valid_from"], answers["valid_until"])
+    return Rule(answers["weekday"], _hours(answers), answers.get("valid_from"), answers.get("valid_until"))
 
 
 class MyHours(APIView):

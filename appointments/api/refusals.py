@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from accounts.models import User
 from appointments.booking import SlotTaken
 from appointments.hours import VisitsInTheWay
 from appointments.slots import Slot
@@ -63,6 +66,14 @@ def told() -> Iterator[None]:
         ) from in_the_way
     except ValidationError as error:
         raise _refusal(error) from error
+
+
+def doctor_or_refusal(public_id: UUID) -> User:
+    """Whom the id names; nobody is refused like somebody who cannot be booked."""
+    person = User.objects.filter(public_id=public_id).first()
+    if person is None:
+        raise ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
+    return person
 
 
 def _refusal(error: ValidationError) -> Exception:

@@ -7,7 +7,7 @@ from rest_framework.reverse import reverse
 
 from accounts import relations
 from accounts.models import User
-from appointments.models import LENGTHS, Appointment, Place, Status
+from appointments.models import LENGTH_CHOICES, Appointment, Place, Status
 
 LONGEST_REASON = 1000
 
@@ -76,7 +76,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
 
 
 def length_field(**options: Any) -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=LENGTHS, help_text="Minutes.", **options)
+    return serializers.ChoiceField(choices=LENGTH_CHOICES, help_text="Minutes.", **options)
 
 
 class NewAppointment(serializers.Serializer[Any]):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.access_log import record_access, record_accesses
-from accounts.models import Opened, Role, User
+from accounts.models import Opened, User
 from accounts.selectors import is_verified_doctor
 from appointments import booking, picking
-from appointments.api.refusals import told
+from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, Because, NewAppointment, NewTime
 from appointments.models import Appointment
 
@@ -82,7 +83,7 @@ class AppointmentViewSet(
         return Response(self.get_serializer(appointment).data, status=201)
 
     def _answer(self, appointment: Appointment) -> Response:
-        record_access(self.request, appointment.patient, Opened.PATIENTS, appointment.public_id)
+        record_access(self.request, appointment.patient, Opened.VISIT, appointment.public_id)
         return Response(self.get_serializer(appointment).data)
 
     def _do(self, service: Callable[..., Appointment], *, by_doctor: bool, **options: Any) -> Response:
@@ -155,15 +156,19 @@ def _make(patient: User, answers: dict[str, Any]) -> Appointment:
             reason=answers["reason"],
             analyses=analyses,
         )
-    doctor = User.objects.filter(public_id=answers["doctor"]).first()
-    held = booking.hold(
+    if answers["hold"]:
+        return _hold(patient, answers)
+    # What cannot be booked is not held either.
+    with transaction.atomic():
+        return booking.book(hold=_hold(patient, answers), reason=answers["reason"], analyses=analyses)
+
+
+def _hold(patient: User, answers: dict[str, Any]) -> Appointment:
+    analyses = [str(analysis) for analysis in answers.get("analyses", [])]
+    return booking.hold(
         patient=patient,
-        # Nobody, and somebody who is no doctor, cannot be booked like a doctor whom nobody has verified.
-        doctor=doctor or User(role=Role.DOCTOR, is_active=False),
+        doctor=doctor_or_refusal(answers["doctor"]),
         start=answers["start"],
         length=answers["length"],
-        urgent=picking.urgent_result(patient, [str(analysis) for analysis in analyses]) is not None,
+        urgent=picking.urgent_result(patient, analyses) is not None,
     )
-    if answers["hold"]:
-        return held
-    return booking.book(hold=held, reason=answers["reason"], analyses=analyses)

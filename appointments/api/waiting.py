@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Role, User
+from accounts.models import User
 from accounts.permissions import IsPatient
 from appointments import waitlist
-from appointments.api.refusals import told
+from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, PersonSerializer, length_field
 from appointments.models import Appointment, WaitlistEntry, WaitStatus
 
@@ -78,9 +78,8 @@ class MyWaits(APIView):
                 visit = get_object_or_404(mine, public_id=answers["appointment"])
                 entry = waitlist.join(patient=patient, doctor=visit.doctor, appointment=visit)
             else:
-                doctor = User.objects.filter(public_id=answers["doctor"]).first()
-                nobody = User(role=Role.DOCTOR, is_active=False)
-                entry = waitlist.join(patient=patient, doctor=doctor or nobody, length=answers["length"])
+                doctor = doctor_or_refusal(answers["doctor"])
+                entry = waitlist.join(patient=patient, doctor=doctor, length=answers["length"])
         shown = _mine(request).get(pk=entry.pk)
         return Response(WaitSerializer(shown, context={"request": request}).data, status=201)
 

@@ -121,7 +121,7 @@ def test_the_same_key_books_once(alice: User, chen_open: Schedule, app_of: App) 
     assert Appointment.objects.count() == 1
 
 
-def test_impossible_bookings_have_their_sentence(
+def test_impossible_bookings_have_their_sentence(  # noqa: PLR0917
     alice: User, bob: User, chen: User, frey: User, chen_open: Schedule, app_of: App, submit: Any
 ) -> None:
     app, wanted = app_of(alice), asked(chen_open)
@@ -154,7 +154,7 @@ def test_notice_is_told(alice: User, chen_open: Schedule, app_of: App) -> None:
     assert code(app_of(alice).post(VISITS, wanted, format="json")) == (400, "notice")
 
 
-def test_only_patients_book(
+def test_only_patients_book(  # noqa: PLR0917
     chen: User, diaz_open: Schedule, eve: User, app_of: App, alice: User, client: Any
 ) -> None:
     wanted = asked(diaz_open)
@@ -166,7 +166,7 @@ def test_only_patients_book(
     assert bad.get(VISITS).status_code == 401
 
 
-def test_others_do_not_find_it(
+def test_others_do_not_find_it(  # noqa: PLR0917
     alice: User,
     bob: User,
     diaz: User,
