@@ -21,6 +21,18 @@ class AppointmentsConfig(AppConfig):
         registries.doctor_stopped.append(_flag_coming)
         registries.doctor_verified.append(_unflag_coming)
         self._fill_registries_of_visits()
+        self._fill_registries_of_people()
+
+    def _fill_registries_of_people(self) -> None:
+        from accounts import demo, registries
+        from appointments.demo import load
+        from appointments.erasing import ERASURE, erase_lapsed
+        from appointments.exporting import visits
+
+        demo.loaders.append(load)
+        registries.exporters.insert(1, visits)  # after the analyses
+        registries.erasures.append(ERASURE)
+        registries.lapsed.insert(0, erase_lapsed)  # visits hold on to analyses
 
     def _fill_registries_of_visits(self) -> None:
         from accounts import registries
