@@ -185,7 +185,7 @@ def erase_lapsed() -> list[str]:
 
 def _erase_doctor(doctor: User) -> None:
     """What is the doctor's own goes. Visits and signed notes are parts of patients' records and stay."""
-    VisitNote.objects.filter(author=doctor, signed_at=None).delete()
+    notes.erase_drafts(doctor)
     waiting = WaitlistEntry.objects.filter(doctor=doctor, status__in=ON_LIST)
     waiting.update(status=WaitStatus.LEFT, offer=None)
     PhotoRequest.objects.filter(doctor=doctor, closed_at=None).update(closed_at=timezone.now())

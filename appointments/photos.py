@@ -84,9 +84,7 @@ def _remind(request: PhotoRequest) -> bool:
         waiting = PhotoRequest.objects.filter(pk=request.pk, closed_at=None, reminded_at=None)
         if not waiting.update(reminded_at=timezone.now()):
             return False  # answered, or reminded by somebody else, just now
-        notify(
-            request.patient, "photo_due", doctor=name_of(request.doctor), link=absolute("/analyses/new/")
-        )
+        notify(request.patient, "photo_due", doctor=name_of(request.doctor), link=absolute("/analyses/new/"))
     return True
 
 

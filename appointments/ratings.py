@@ -37,6 +37,4 @@ def averages(doctors: Iterable[int]) -> dict[int, tuple[float, int]]:
     """By doctor: stars on average and of how many ratings; those with fewer than five are missing."""
     rated = Rating.objects.filter(appointment__doctor__in=list(doctors))
     rows = rated.values_list("appointment__doctor").annotate(mean=Avg("stars"), number=Count("pk"))
-    return {
-        doctor: (float(mean), number) for doctor, mean, number in rows.order_by() if number >= FEWEST
-    }
+    return {doctor: (float(mean), number) for doctor, mean, number in rows.order_by() if number >= FEWEST}

@@ -30,9 +30,7 @@ def may_add(appointment: Appointment, user: User) -> bool:
     return appointment.status in ADDED_IN and visits.is_open_to(appointment, user)
 
 
-def add(
-    *, appointment: Appointment, by: User, upload: "UploadedFile[bytes]", title: str = ""
-) -> VisitFile:
+def add(*, appointment: Appointment, by: User, upload: "UploadedFile[bytes]", title: str = "") -> VisitFile:
     """Put a PDF, JPEG or PNG to a visit. Raises ValidationError: closed, too_many, and a file's own codes."""
     if not may_add(appointment, by):
         raise ValidationError(_("Nothing can be added to this visit."), code="closed")
@@ -47,9 +45,7 @@ def add(
                 params={"number": MOST},
             )
         name = title.strip() or PurePath(upload.name or "").stem or _("File")
-        file = VisitFile(
-            appointment=appointment, by=by, title=name[:150], content_type=received.content_type
-        )
+        file = VisitFile(appointment=appointment, by=by, title=name[:150], content_type=received.content_type)
         file.file.save("file", ContentFile(received.data), save=True)
     return file
 

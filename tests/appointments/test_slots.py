@@ -171,7 +171,9 @@ def cases(draw: st.DrawFn) -> tuple[Terms, list[Taken], dict[str, object]]:
         taken.append(Taken(low, high, start))
     asked = {
         "length": draw(st.sampled_from(lengths)),
-        "now": since - draw(st.integers(-120, 30 * 60)) * MINUTE + timedelta(seconds=draw(st.integers(0, 59))),
+        "now": since
+        - draw(st.integers(-120, 30 * 60)) * MINUTE
+        + timedelta(seconds=draw(st.integers(0, 59))),
         "since": since,
         "until": since + draw(st.integers(1, 36 * 60)) * MINUTE,
         "urgent": draw(st.booleans()),
@@ -216,7 +218,9 @@ def test_it_does_not_matter_how_the_question_is_cut(
     whole = free_slots(terms, taken, **asked)  # type: ignore[arg-type]
     cut = min(asked["since"] + minutes * MINUTE, asked["until"])  # type: ignore[operator, call-overload]
     parts = free_slots(terms, taken, **asked | {"until": cut}) + free_slots(  # type: ignore[arg-type]
-        terms, taken, **asked | {"since": cut}  # type: ignore[arg-type]
+        terms,
+        taken,
+        **asked | {"since": cut},  # type: ignore[arg-type]
     )
     assert parts == whole
     assert next(each_free(terms, taken, **asked), None) == (whole[0] if whole else None)  # type: ignore[arg-type]
@@ -371,7 +375,10 @@ def test_a_day_that_is_full_offers_nothing() -> None:
     terms = terms_in("America/New_York", *every_day(0, 1440), visits_a_day=1)
     late = utc(2026, 6, 2, 3, 30)  # the evening of the first there
     taken = [Taken(late, late + 30 * MINUTE, late)]
-    days = {day_of(terms, slot.start) for slot in all_free(terms, utc(2026, 6, 1, 4), utc(2026, 6, 4, 4), taken=taken)}
+    days = {
+        day_of(terms, slot.start)
+        for slot in all_free(terms, utc(2026, 6, 1, 4), utc(2026, 6, 4, 4), taken=taken)
+    }
     assert days == {date(2026, 6, 2), date(2026, 6, 3)}
 
 
@@ -438,7 +445,8 @@ def test_a_month_of_one_doctor_takes_under_50_ms(zone: str) -> None:
         ),
     )
     taken = [
-        Taken(start, start + 35 * MINUTE, start) for start in (now + number * 3 * HOUR for number in range(240))
+        Taken(start, start + 35 * MINUTE, start)
+        for start in (now + number * 3 * HOUR for number in range(240))
     ]
     best = 1.0
     for _ in range(5):
