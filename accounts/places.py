@@ -71,6 +71,7 @@ PLACES = (
     ),
     Place("usersessions_list", _("Devices"), _("Where you are signed in"), "monitor"),
     Place("accounts:language", _("Language and time zone"), _("How times and texts are shown"), "globe"),
+    Place("accounts:notifications", _("Notifications"), _("What you are told, and by which way"), "bell"),
     Place(
         "accounts:consents",
         _("Consents"),

@@ -13,10 +13,12 @@ class AppointmentsConfig(AppConfig):
     verbose_name = _("Appointments")
 
     def ready(self) -> None:
+        from accounts import notices as told
         from accounts import registries
-        from appointments import waitlist  # noqa: F401  (connects its receivers)
+        from appointments import notices, waitlist  # noqa: F401  (connect their receivers)
         from appointments.availability import next_free_times
 
+        told.GROUPS.update(notices.GROUPS)
         registries.next_free_times.append(next_free_times)
         registries.doctor_stopped.append(_flag_coming)
         registries.doctor_verified.append(_unflag_coming)

@@ -105,7 +105,7 @@ def elsewhere(appointment: Appointment, reader: User) -> str:
     theirs = appointment.start.astimezone(other.zone)
     if theirs.utcoffset() == appointment.start.astimezone(reader.zone).utcoffset():
         return ""
-    return _("%(time)s where %(person)s is (%(zone)s)") % {
+    return _("It is %(time)s where %(person)s is (%(zone)s)") % {
         "time": date_format(theirs, "DATETIME_FORMAT"),
         "person": name_of(other),
         "zone": other.time_zone.replace("_", " "),

@@ -57,9 +57,14 @@ class IntervalForm(forms.Form):
     place = forms.ChoiceField(
         label=gettext_lazy("Place"),
         choices=Place.choices,
+        initial=Place.CLINIC,
         error_messages={"invalid_choice": gettext_lazy("Choose a place from the list.")},
     )
     for_urgent = forms.BooleanField(label=gettext_lazy("Kept for urgent cases"), required=False)
+
+    @property
+    def day_name(self) -> str:
+        return ""
 
     def hours(self) -> Hours:
         answers = self.cleaned_data
@@ -166,8 +171,15 @@ class Intervals(Generic[Row]):
         return all([row.is_valid() for row in self.rows])  # noqa: C419 - each says what is wrong with it
 
     @property
-    def wrong(self) -> list[Row]:
-        return [row for row in self.rows if row.is_bound and row.errors]
+    def problems(self) -> list[tuple[str, str, str]]:
+        """What is wrong: the id of the field, its name with the day, and the sentence."""
+        return [
+            (field.id_for_label, ", ".join(filter(None, (row.day_name, str(field.label)))), str(sentence))
+            for row in self.rows
+            if row.is_bound
+            for field in row
+            for sentence in field.errors
+        ]
 
     def refuse(self, refusal: ValidationError, rows: Sequence[Row] | None = None) -> list[str]:
         """Put what a service refuses to the row that it names; the sentences that belong to no row."""
@@ -186,20 +198,20 @@ class Intervals(Generic[Row]):
 
 def was_edited(data: QueryDict) -> bool:
     """Whether a button that only changes the rows was pressed, and not the one that saves."""
-    return not data.keys().isdisjoint({"add", "remove", "copy"})
+    return not data.keys().isdisjoint({"add_hours", "take_away", "copy_day"})
 
 
 def edited_week(rows: Intervals[RuleForm], data: QueryDict) -> tuple[Intervals[RuleForm], str, int | None]:
-    """The rows after a button, what happened in words, and the weekday at which to go on."""
-    if "remove" in data:
-        gone = [row for row in rows.rows if row.prefix == data["remove"]]
+    """The rows after a button, what happened in words, and the weekday at which to go on, if any."""
+    if "take_away" in data:
+        gone = [row for row in rows.rows if row.prefix == data.get("take_away")]
         day = _weekday(gone[0]["weekday"].value()) if gone else None
-        return _without(rows, data["remove"]), _("Taken away. Save the week when it is right."), day
-    day = _weekday(data.get("add", data.get("copy")))
+        return _without(rows, data.get("take_away")), _("Taken away. Save the week when it is right."), day
+    day = _weekday(data.get("add_hours", data.get("copy_day")))
     if day is None:
         return rows.changed(list), "", None
-    if "add" in data:
-        return rows.changed(lambda answers: [*answers, _one_more(answers, day)]), _("Added."), day
+    if "add_hours" in data:
+        return _one_more(rows, lambda answers: _proposed(answers, day)), _("Added."), None
     to = [number for number in Weekday.values if f"to-{day}-{number}" in data and number != day]
     if not to:
         return rows.changed(list), _("Tick the days that should have the same hours first."), day
@@ -216,17 +228,24 @@ def edited_hours(
     rows: Intervals[ExceptionHoursForm], data: QueryDict
 ) -> tuple[Intervals[ExceptionHoursForm], str]:
     """The same for the hours of an exception."""
-    if "remove" in data:
-        return _without(rows, data["remove"]), _("Taken away.")
-    return rows.changed(lambda answers: [*answers, {}]), _("Added.")
+    if "take_away" in data:
+        return _without(rows, data.get("take_away")), _("Taken away.")
+    return _one_more(rows, lambda answers: {}), _("Added.")
 
 
-def _without(rows: Intervals[Row], prefix: str) -> Intervals[Row]:
+def _without(rows: Intervals[Row], prefix: str | None) -> Intervals[Row]:
     left: Intervals[Row] = Intervals(rows.row_class, [row for row in rows.rows if row.prefix != prefix])
     return left.changed(list)
 
 
-def _one_more(answers: list[Answers], day: int) -> Answers:
+def _one_more(rows: Intervals[Row], proposed: Callable[[list[Answers]], Answers]) -> Intervals[Row]:
+    """With another row, in which to go on typing."""
+    longer = rows.changed(lambda answers: [*answers, proposed(answers)])
+    longer.rows[-1].fields["begins"].widget.attrs["autofocus"] = True
+    return longer
+
+
+def _proposed(answers: list[Answers], day: int) -> Answers:
     """A first interval is proposed; of a further one only the place is known."""
     before = [answer for answer in answers if _weekday(answer["weekday"]) == day]
     if not before:

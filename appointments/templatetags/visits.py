@@ -24,6 +24,11 @@ _MARKS = {
 
 
 @register.filter
+def zone_name(zone: str) -> str:
+    return zone.replace("_", " ")
+
+
+@register.filter
 def visit_icon(appointment: Appointment) -> str:
     return _MARKS.get(Status(appointment.status), ("circle-alert", "u-none"))[0]
 
@@ -38,7 +43,7 @@ def clock_times(appointment: Appointment) -> SafeString:
     """From when to when, by the reader's clock."""
     start, end = timezone.localtime(appointment.start), timezone.localtime(appointment.end)
     return format_html(
-        '<time datetime="{}">{}–{}</time>',
+        '<time datetime="{}">{}&ndash;{}</time>',
         start.isoformat(timespec="minutes"),
         date_format(start, "TIME_FORMAT"),
         date_format(end, "TIME_FORMAT"),

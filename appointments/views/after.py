@@ -12,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access_log import record_access
-from accounts.models import Opened
+from accounts.models import Opened, Role
+from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
 from appointments import notes, photos, ratings, visit_files
 from appointments.forms.visits import FileForm, NoteForm, PhotoForm, RatingForm
@@ -65,9 +66,9 @@ def _keep(request: SignedInRequest, appointment: Appointment, form: NoteForm) ->
 
 
 @never_cache
-@limited(UPLOAD)
 @require_POST
-@login_required
+@limited(UPLOAD)
+@role_required(Role.PATIENT, Role.DOCTOR)
 def add_file(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     appointment = find(request, public_id)
     form = FileForm(request.POST, request.FILES)

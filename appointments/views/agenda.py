@@ -29,9 +29,7 @@ def day(request: SignedInRequest) -> HttpResponse:
     wanted = _day_of(request)
     [shown] = agenda.days(request.user, wanted, 1)
     waiting = list(agenda.requests_waiting(request.user))
-    record_accesses(
-        request, (visit.patient for visit in [*shown.visits, *waiting]), Opened.PATIENTS
-    )
+    record_accesses(request, (visit.patient for visit in [*shown.visits, *waiting]), Opened.PATIENTS)
     context = {
         "day": shown,
         "today": timezone.localdate(),

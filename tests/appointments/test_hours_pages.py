@@ -99,7 +99,7 @@ def sentences(page: str) -> str:
 
 def text_of(answer: Any, status: int = 200) -> str:
     assert answer.status_code == status
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 # Who
@@ -182,14 +182,14 @@ def test_an_empty_week_is_a_week(browse: Browse, mondays: Schedule) -> None:
 def test_buttons_change_rows_without_saving(browse: Browse, mondays: Schedule) -> None:
     client = browse(mondays.doctor)
     one = row(0, 0, "09:00", "10:00")
-    page = text_of(client.post(WEEK, rows(one, add="2")))
+    page = text_of(client.post(WEEK, rows(one, add_hours="2")))
     assert shown(page) == [("0", "09:00", "10:00"), ("2", "09:00", "12:00")]
     assert "Undo what is not saved" in page
-    page = text_of(client.post(WEEK, rows(one, row(1, 2, "25:00", "", place="video"), add="2")))
+    page = text_of(client.post(WEEK, rows(one, row(1, 2, "25:00", "", place="video"), add_hours="2")))
     assert shown(page) == [("0", "09:00", "10:00"), ("2", "25:00", ""), ("2", "", "")]
     assert page.count('<option value="video" selected>') == 2
     assert "errorlist" not in page  # judged when it is saved
-    page = text_of(client.post(WEEK, rows(one, row(1, 2, "11:00", "12:00"), remove="i0")))
+    page = text_of(client.post(WEEK, rows(one, row(1, 2, "11:00", "12:00"), take_away="i0")))
     assert shown(page) == [("2", "11:00", "12:00")]
     assert hours.rules_of(mondays) == [Rule(0, Hours(540, 720, "clinic"))]
 
@@ -201,7 +201,7 @@ def test_a_day_is_copied_to_others(browse: Browse, mondays: Schedule) -> None:
         row(2, 1, "07:00", "08:00"),
         row(3, 6, "20:00", "21:00"),
     )
-    copy = {"copy": "0", "to-0-1": "on", "to-0-3": "on", "to-6-2": "on"}
+    copy = {"copy_day": "0", "to-0-1": "on", "to-0-3": "on", "to-6-2": "on"}
     page = text_of(browse(mondays.doctor).post(WEEK, sent | copy))
     monday = [("09:00", "10:00"), ("11:00", "12:00")]
     expected = [(str(day), *times) for day in (0, 1, 3) for times in monday]
@@ -213,10 +213,10 @@ def test_a_day_is_copied_to_others(browse: Browse, mondays: Schedule) -> None:
 @pytest.mark.parametrize(
     ("button", "says"),
     [
-        ({"copy": "0"}, "Tick the days"),
-        ({"copy": "9"}, ""),
-        ({"add": "monday"}, ""),
-        ({"remove": "i9"}, "Taken away."),
+        ({"copy_day": "0"}, "Tick the days"),
+        ({"copy_day": "9"}, ""),
+        ({"add_hours": "monday"}, ""),
+        ({"take_away": "i9"}, "Taken away."),
     ],
 )
 def test_a_button_with_nothing_to_do_loses_nothing(
@@ -425,12 +425,12 @@ def test_days_that_are_over_are_not_listed(browse: Browse, mondays: Schedule) ->
 def test_rows_of_other_days_are_added_and_taken_away(browse: Browse, mondays: Schedule) -> None:
     client = browse(mondays.doctor)
     sent = {"kind": "extra", "first_day": "2026-07-06", "last_day": "", "note": "A note"}
-    page = text_of(client.post(ADD, sent | rows(row(0, None, "08:00", "09:00"), add="row")))
+    page = text_of(client.post(ADD, sent | rows(row(0, None, "08:00", "09:00"), add_hours="row")))
     assert shown(page) == [("", "08:00", "09:00"), ("", "", "")]
     assert 'value="A note"' in page
     assert re.search(r'value="extra"[^>]*checked', page)
     assert "errorlist" not in page
-    page = text_of(client.post(ADD, sent | rows(row(0, None, "08:00", "09:00"), remove="i0")))
+    page = text_of(client.post(ADD, sent | rows(row(0, None, "08:00", "09:00"), take_away="i0")))
     assert shown(page) == []
     assert not ScheduleException.objects.exists()
 

@@ -299,6 +299,24 @@ def test_a_year_far_ahead_has_its_changes_too() -> None:
 # What joins
 
 
+@pytest.mark.parametrize("ahead", [0, 3, 10])
+def test_a_visit_over_midnight_is_found_whenever_the_search_ends(ahead: int) -> None:
+    """Its end lies on a day that nobody asked for."""
+    terms = terms_in("Europe/Zurich", *every_day(0, 1440), lengths=(15, 60))
+    since = utc(2026, 6, 1, 21, 30) - ahead * DAY
+    free = all_free(terms, since, utc(2026, 6, 1, 21, 50), length=60)
+    assert free[-1].start == utc(2026, 6, 1, 21, 45)
+
+
+def test_a_day_that_comes_back_is_open_again() -> None:
+    """At one minute past midnight the clock goes back to 23:01 of the day before."""
+    terms = terms_in("America/St_Johns", *every_day(1410, 1440), lengths=(15,))
+    midnight = utc(2010, 11, 7, 2, 30)
+    free = all_free(terms, midnight, midnight + 3 * HOUR)
+    assert [slot.start for slot in free] == [midnight + 30 * MINUTE, midnight + 45 * MINUTE]
+    assert {str(day_of(terms, slot.start)) for slot in free} == {"2010-11-06"}
+
+
 def test_hours_go_on_over_midnight_for_one_visit() -> None:
     monday, tuesday = Rule(0, Hours(1380, 1440, "video")), Rule(1, Hours(0, 60, "video"))
     terms = terms_in("Europe/Zurich", monday, tuesday, lengths=(30, 45))
