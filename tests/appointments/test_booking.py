@@ -110,6 +110,18 @@ def test_what_is_held_is_taken(alice: User, bob: User, chen_open: Schedule) -> N
     assert booking.hold(patient=bob, doctor=chen_open.doctor, start=free.start, length=60).pk
 
 
+def test_who_is_plainly_too_late_waits_for_nobody(
+    alice: User, bob: User, chen_open: Schedule, django_assert_max_num_queries: Any
+) -> None:
+    start = first_free(chen_open, number=2)
+    asked: dict[str, Any] = {"doctor": chen_open.doctor, "start": start, "length": 30}
+    booking.hold(patient=alice, **asked)
+    with django_assert_max_num_queries(8) as queries, pytest.raises(booking.SlotTaken):
+        booking.hold(patient=bob, **asked)
+    assert not [query for query in queries if "SAVEPOINT" in query["sql"]]  # no transaction was begun
+    assert booking.hold(patient=alice, **asked).status == Status.HELD  # what she holds is hers to take anew
+
+
 def test_a_person_holds_one_time(alice: User, bob: User, chen_open: Schedule, diaz_open: Schedule) -> None:
     start = first_free(chen_open, number=3)
     first = booking.hold(patient=alice, doctor=chen_open.doctor, start=start, length=30)
