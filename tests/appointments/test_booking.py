@@ -8,11 +8,13 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts import verification
 from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, Role, User
 from appointments import booking
+from appointments.booking.times import first_come
 from appointments.models import (
     Actor,
     Appointment,
@@ -778,3 +780,19 @@ def test_every_step_has_its_event(alice: User, chen: User, visit: Visit, clock: 
         ("checked_in", chen, "doctor"),
         ("completed", chen, "doctor"),
     ]
+
+
+def test_what_the_database_alone_refuses_is_a_sentence(
+    alice: User, bob: User, visit: Visit, diaz_open: Schedule
+) -> None:
+    """Nobody gets that far past the locks; if somebody does, it is still no error of ours."""
+    mine, his = visit(alice), visit(bob, 8)
+    asked: dict[str, Any] = {"doctor": mine.doctor_id, "length": 30, "urgent": False}
+    times = {name: getattr(mine, name) for name in ("start", "end", "blocked_from", "blocked_until")}
+    rows = Appointment.objects.filter(pk=his.pk)
+    with pytest.raises(booking.SlotTaken), first_come(**asked):
+        rows.update(**times)
+    with pytest.raises(ValidationError, match="another visit"), first_come(**asked):
+        rows.update(**times, doctor=diaz_open.doctor, patient=alice)
+    with pytest.raises(IntegrityError), first_come(**asked):
+        rows.update(place="moon")
