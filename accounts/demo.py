@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from accounts.models import ConsentKind, OutgoingMail, Role, User
+from accounts.models import ConsentKind, Notice, OutgoingMail, Role, User
 from accounts.services import give_consent
 
 PASSWORD = "demo-derma-2026"  # noqa: S105  (public on purpose)
@@ -32,11 +32,13 @@ def load() -> Iterable[User]:
     from accounts import demo_people  # needs everything, and this module is needed by the sign-in
 
     last_mail = OutgoingMail.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    last_notice = Notice.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     users = [_account(email, name, role) for email, name, role in ACCOUNTS]
     demo_people.load()
     for loader in loaders:
         loader()
     OutgoingMail.objects.filter(pk__gt=last_mail).delete()  # nobody has to be told of what is made up
+    Notice.objects.filter(pk__gt=last_notice).delete()
     return users
 
 

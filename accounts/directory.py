@@ -93,3 +93,13 @@ def next_free_times(profiles: list[DoctorProfile]) -> dict[UUID, datetime.dateti
             known = earliest.get(doctors[doctor])
             earliest[doctors[doctor]] = min(moment, known) if known else moment
     return earliest
+
+
+def ratings(profiles: list[DoctorProfile]) -> dict[UUID, tuple[float, int]]:
+    """By the public id of the doctor: stars on average, and of how many; asked once for a whole page."""
+    doctors = {profile.user_id: profile.user.public_id for profile in profiles}
+    return {
+        doctors[doctor]: rating
+        for ask in registries.doctor_ratings
+        for doctor, rating in ask(doctors).items()
+    }

@@ -4,7 +4,9 @@ A worker that dies after the mail server took a message and before the row says 
 under the same Message-ID, by which mail programs recognise it.
 """
 
+import re
 from datetime import timedelta
+from email.mime.text import MIMEText
 from email.utils import parseaddr
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
@@ -25,7 +27,7 @@ LEASE = timedelta(minutes=2)  # longer than the task that sends may run, so it i
 GIVE_UP_AFTER = timedelta(days=1)
 FORGET_AFTER = timedelta(days=90)
 _LONGEST_PAUSE = timedelta(hours=1)
-_BLANK = {"address": "", "subject": "", "text": "", "html": ""}
+_BLANK = {"address": "", "subject": "", "text": "", "html": "", "calendar": ""}
 
 leases = Leases(
     OutgoingMail, waiting=MailStatus.WAITING, running=MailStatus.SENDING, length=lambda: LEASE, rings=200
@@ -33,9 +35,19 @@ leases = Leases(
 
 
 def enqueue(
-    *, kind: str, address: str, subject: str, text: str, html: str, recipient: User | None = None
+    *,
+    kind: str,
+    address: str,
+    subject: str,
+    text: str,
+    html: str,
+    recipient: User | None = None,
+    calendar: str = "",
 ) -> OutgoingMail:
-    """Write a mail into the outbox, as a part of the present transaction. It is sent after the commit."""
+    """Write a mail into the outbox, as a part of the present transaction. It is sent after the commit.
+
+    `calendar` is attached for calendar programs: iCalendar with a METHOD.
+    """
     from accounts.tasks import send_mail
 
     with transaction.atomic():
@@ -46,6 +58,7 @@ def enqueue(
             subject=" ".join(subject.split())[:200],
             text=text,
             html=html,
+            calendar=calendar,
         )
         ring(send_mail, mail.pk)
     return mail
@@ -66,7 +79,18 @@ def deliver(mail: OutgoingMail) -> None:
     )
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
+    if mail.calendar:
+        message.attach(_calendar_part(mail.calendar))
     message.send()
+
+
+def _calendar_part(calendar: str) -> MIMEText:
+    """Calendar programs look for the method in the header too (RFC 6047)."""
+    part = MIMEText(calendar, "calendar", "utf-8")
+    if method := re.search(r"^METHOD:([A-Z]+)\s*$", calendar, re.M):
+        part.set_param("method", method[1])
+    part.add_header("Content-Disposition", "attachment", filename="visit.ics")
+    return part
 
 
 def _message_id(mail: OutgoingMail) -> str:

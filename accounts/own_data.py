@@ -10,7 +10,7 @@ from allauth.usersessions.models import UserSession
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 
-from accounts import fhir
+from accounts import fhir, notices
 from accounts.models import (
     AccessEvent,
     BreakGlass,
@@ -19,6 +19,7 @@ from accounts.models import (
     DataExport,
     DoctorApplication,
     DoctorProfile,
+    NotificationChoice,
     OutgoingMail,
     PatientProfile,
     User,
@@ -240,6 +241,31 @@ def mails(user: User) -> ExportSection:
     return ExportSection(_("Mails to you in the last weeks"), rows)
 
 
+def told(user: User) -> ExportSection:
+    """What stands in their list, in the words of today."""
+    rows = [
+        {
+            _("When"): row.notice.created_at,
+            _("What"): row.words,
+            _("Read"): row.notice.read_at,
+        }
+        for row in notices.told(notices.of(user))
+    ]
+    return ExportSection(_("Notices to you"), rows)
+
+
+def notification_choices(user: User) -> ExportSection:
+    rows = [
+        {
+            _("What"): choice.get_group_display(),
+            _("By email"): _("yes") if choice.email else _("no"),
+            _("In Derma"): _("yes") if choice.in_app else _("no"),
+        }
+        for choice in NotificationChoice.objects.filter(user=user)
+    ]
+    return ExportSection(_("How you want to be told"), rows)
+
+
 EXPORTERS = (
     account,
     patient_profile,
@@ -253,6 +279,8 @@ EXPORTERS = (
     opened_by_them,
     sign_in,
     mails,
+    told,
+    notification_choices,
 )
 
 

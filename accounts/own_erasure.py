@@ -20,6 +20,8 @@ from accounts.models import (
     DataExport,
     DoctorApplication,
     DoctorProfile,
+    Notice,
+    NotificationChoice,
     PatientProfile,
     SharedItem,
     User,
@@ -41,6 +43,8 @@ def counts(person: User) -> dict[str, int]:
         _("Profile of a patient, with its earlier versions"): _count(PatientProfile, user=person),
         _("Consents"): _count(Consent, user=person),
         _("Shares with doctors"): _count(CareRelation, patient=person),
+        _("Notices"): _count(Notice, recipient=person),
+        _("Choices of how to be told"): _count(NotificationChoice, user=person),
         _("Copies of your data"): _count(DataExport, user=person),
         _("Profile of a doctor, with its photo"): _count(DoctorProfile, user=person),
         _("Licences, with their documents"): _count(DoctorApplication, doctor=person),
@@ -64,6 +68,8 @@ def erase(person: User) -> tuple[dict[str, int], list[Kept], list[str]]:
     PatientProfile.objects.filter(user=person).delete()
     PatientProfile.history.filter(user_id=person.pk).delete()  # deleting has left a last version
     Consent.objects.filter(user=person).delete()
+    Notice.objects.filter(recipient=person).delete()  # also what the steps above have told
+    NotificationChoice.objects.filter(user=person).delete()
     return erased, [], files
 
 

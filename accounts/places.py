@@ -46,6 +46,14 @@ PLACES = (
         DOCTORS,
         within=("accounts:licence",),
     ),
+    Place(
+        "appointments:hours",
+        _("Hours"),
+        _("When patients can book you, and on what terms"),
+        "clock",
+        DOCTORS,
+        within=("appointments:hours",),
+    ),
     Place("account_email", _("Email"), _("The address that you sign in with"), "mail"),
     Place(
         "account_change_password",
@@ -63,6 +71,7 @@ PLACES = (
     ),
     Place("usersessions_list", _("Devices"), _("Where you are signed in"), "monitor"),
     Place("accounts:language", _("Language and time zone"), _("How times and texts are shown"), "globe"),
+    Place("accounts:notifications", _("Notifications"), _("What you are told, and by which way"), "bell"),
     Place(
         "accounts:consents",
         _("Consents"),

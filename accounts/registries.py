@@ -79,6 +79,10 @@ named_files: list[NamedFiles] = []
 # Doctors' next free time by the doctor's primary key; those without one are missing in the answer.
 NextFreeTimes = Callable[[Iterable[int]], dict[int, datetime.datetime]]
 next_free_times: list[NextFreeTimes] = []
+# What patients say of doctors, by the doctor's primary key: stars on average, and of how many. Those of whom
+# too few have said anything are missing in the answer.
+DoctorRatings = Callable[[Iterable[int]], dict[int, tuple[float, int]]]
+doctor_ratings: list[DoctorRatings] = []
 # Called inside the transaction in which a doctor stops being verified: (doctor, reason).
 doctor_stopped: list[Callable[[User, str], None]] = []
 # Called inside the transaction in which a doctor is verified, for the first time or again.

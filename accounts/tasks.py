@@ -5,7 +5,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError
 
-from accounts import erasure, exporting, mailing, sweeping, verification
+from accounts import erasure, exporting, mailing, notices, sweeping, verification
 from dermaplatform.celery import default_task
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,8 @@ def sweep_exports() -> None:
 
 @default_task(soft_time_limit=240, time_limit=270)
 def sweep_files() -> None:
-    """Delete what nobody needs any more: records whose time is over, old sessions, files without a row."""
+    """Delete what nobody needs any more: records whose time is over, old notices and sessions, stray files."""
+    notices.forget_old()
     erasure.erase_lapsed()
     SessionStore.clear_expired()
     sweeping.sweep_files()

@@ -3,7 +3,7 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from dermaplatform import problems
-from diagnosis.views.home import home
+from dermaplatform.home import home
 
 urlpatterns = [
     path("", home, name="home"),

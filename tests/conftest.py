@@ -23,6 +23,7 @@ from accounts.models import (
     User,
 )
 from accounts.services import give_consent
+from appointments import note_triggers
 from dermaplatform.celery import app
 from diagnosis import worker
 from diagnosis.models import Analysis
@@ -48,12 +49,13 @@ def _own_broker(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _access_log_ends_with_its_test() -> Iterator[None]:
-    """Tests that commit are cleaned up by `flush`, which the log refuses; its guard comes back with it."""
+    """Tests that commit are cleaned up by `flush`, which log and notes refuse; their guards come back."""
     case_class: Any = TransactionTestCase
     empty = case_class._fixture_teardown
 
     def without_guard(case: TransactionTestCase) -> None:
         triggers.remove(connection)
+        note_triggers.remove(connection)
         empty(case)
 
     case_class._fixture_teardown = without_guard

@@ -1,6 +1,7 @@
 """People, and everything that decides who they are and what they may see."""
 
 from accounts.models.consents import Consent, ConsentKind
+from accounts.models.notices import Notice, NoticeGroup, NotificationChoice
 from accounts.models.outbox import MailStatus, OutgoingMail
 from accounts.models.people import Role, User, UserManager
 from accounts.models.privacy import DataExport, ErasureReceipt, ExportStatus
@@ -48,6 +49,9 @@ __all__ = [
     "ExportStatus",
     "LicenceReminder",
     "MailStatus",
+    "Notice",
+    "NoticeGroup",
+    "NotificationChoice",
     "Opened",
     "OutgoingMail",
     "PatientProfile",

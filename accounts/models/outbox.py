@@ -27,6 +27,7 @@ class OutgoingMail(LeasedRow):
     subject = models.CharField(max_length=200, blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    calendar = models.TextField(blank=True)  # an attachment for calendar programs (iCalendar with a METHOD)
     status = models.CharField(max_length=8, choices=MailStatus, default=MailStatus.WAITING)
     created_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -39,7 +40,8 @@ class OutgoingMail(LeasedRow):
             exactly_running_is_leased("sending", name="mail_sending_is_leased"),
             # Nothing private stays behind in what is over.
             models.CheckConstraint(
-                condition=Q(status__in=["waiting", "sending"]) | Q(address="", subject="", text="", html=""),
+                condition=Q(status__in=["waiting", "sending"])
+                | Q(address="", subject="", text="", html="", calendar=""),
                 name="mail_over_is_blank",
             ),
         ]

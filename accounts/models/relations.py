@@ -156,6 +156,8 @@ class Opened(models.TextChoices):
     ANALYSES = "analyses", _("the list of your analyses")
     ANALYSIS = "analysis", _("an analysis")
     IMAGE = "image", _("an image")
+    VISIT = "visit", _("a visit")
+    FILE = "file", _("a file of a visit")
 
 
 class AccessEventQuerySet(models.QuerySet["AccessEvent"]):

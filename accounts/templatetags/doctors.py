@@ -46,3 +46,8 @@ def free_time_of(
     free_times: dict[UUID, datetime.datetime], profile: DoctorProfile
 ) -> datetime.datetime | None:
     return free_times.get(profile.user.public_id)
+
+
+@register.filter
+def rating_of(ratings: dict[UUID, tuple[float, int]], profile: DoctorProfile) -> tuple[float, int] | None:
+    return ratings.get(profile.user.public_id) if ratings else None

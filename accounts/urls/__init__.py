@@ -1,6 +1,6 @@
 """Pages about people, one module a subject."""
 
-from accounts.urls import doctors, people, privacy, relations
+from accounts.urls import doctors, notices, people, privacy, relations
 
 app_name = "accounts"
 urlpatterns = [
@@ -8,4 +8,5 @@ urlpatterns = [
     *doctors.urlpatterns,
     *relations.urlpatterns,
     *privacy.urlpatterns,
+    *notices.urlpatterns,
 ]

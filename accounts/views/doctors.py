@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.directory import (
     next_free_times,
     public_doctors,
+    ratings,
     search_doctors,
     shows_free_times,
     visible_profiles,
@@ -47,6 +48,7 @@ def doctors(request: HttpRequest) -> HttpResponse:
         "page": page,
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times(list(page)),
+        "ratings": ratings(list(page)),
         "home": _home_of(request.user),
         "analysis": _analysis(request),
     }
@@ -79,6 +81,7 @@ def doctor(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "shows_free_times": shows_free_times(),
         "free_times": next_free_times([profile]),
         "analysis": _analysis(request),
+        "ratings": ratings([profile]),
     }
     return render(request, "accounts/doctors/detail.html", context)
 

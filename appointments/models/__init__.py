@@ -17,6 +17,7 @@ from appointments.models.around import (
     ON_LIST,
     CalendarFeed,
     Channel,
+    NoteGate,
     PhotoRequest,
     Rating,
     Reminder,
@@ -29,6 +30,7 @@ from appointments.models.around import (
 )
 from appointments.models.schedule import (
     DAY,
+    LENGTH_CHOICES,
     LENGTHS,
     ExceptionKind,
     Place,
@@ -44,6 +46,7 @@ __all__ = [
     "CANCELLED",
     "DAY",
     "LENGTHS",
+    "LENGTH_CHOICES",
     "OCCUPYING",
     "ON_LIST",
     "PASSING",
@@ -56,6 +59,7 @@ __all__ = [
     "Channel",
     "ExceptionKind",
     "IdempotencyKey",
+    "NoteGate",
     "PhotoRequest",
     "Place",
     "Rating",

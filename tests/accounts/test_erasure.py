@@ -25,7 +25,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import erasure, exporting, registries
+from accounts import erasure, exporting, notices, registries
 from accounts.models import (
     AccessEvent,
     ApplicationEvent,
@@ -129,6 +129,7 @@ def quilla(db: None, submit: Submit, chen: User, eve: User, client: Client) -> U
     AccessEvent.objects.create(actor=eve, patient=person, opened=Opened.RECORD, break_glass=glass)
     prepare_export(exporting.request_export(user=person).pk)
     exporting.request_export(user=person)
+    notices.choose(user=person, chosen={"visits": ["email"]})
     TOTP.activate(person, generate_totp_secret())
     LogEntry.objects.create(
         user=eve,

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
 from accounts import verification
-from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, User
+from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, Role, User
 from appointments import booking
 from appointments.models import (
     Actor,
@@ -173,6 +173,8 @@ def test_who_cannot_be_booked_and_who_cannot_book(
     unverified = refused("not_bookable", booking.hold, patient=alice, doctor=frey, **asked)
     assert "cannot be booked at present" in unverified
     refused("not_bookable", booking.hold, patient=alice, doctor=diaz, **asked)  # has said no hours
+    nobody = User(role=Role.DOCTOR)
+    refused("not_bookable", booking.hold, patient=alice, doctor=nobody, **asked)
     suspend(chen)
     refused("not_bookable", booking.hold, patient=alice, doctor=chen, **asked)
 
