@@ -94,11 +94,21 @@ class AppointmentViewSet(
         self._shown = [appointment]
         return Response(self.get_serializer(appointment).data)
 
-    def _do(self, service: Callable[..., Appointment], *, by_doctor: bool, **options: Any) -> Response:
-        """One step of a visit; what only doctors do is 403 for the patient."""
+    def _do(
+        self,
+        service: Callable[..., Appointment],
+        *,
+        by_doctor: bool,
+        suspended_may: bool = False,
+        **options: Any,
+    ) -> Response:
+        """One step of a visit; what only doctors do is 403 for the patient.
+
+        A doctor who may not practise at present lets patients go, and does nothing else.
+        """
         appointment = self.get_object()
         by = cast(User, self.request.user)
-        if by_doctor and not is_verified_doctor(by):
+        if by_doctor and not (by.is_doctor and (suspended_may or is_verified_doctor(by))):
             raise PermissionDenied
         with told():
             service(appointment=appointment, by=by, **options)
@@ -114,7 +124,7 @@ class AppointmentViewSet(
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, public_id: Any) -> Response:
         """The doctor does not take a request, and says why."""
-        return self._do(booking.decline, by_doctor=True, reason=_because(request))
+        return self._do(booking.decline, by_doctor=True, suspended_may=True, reason=_because(request))
 
     @extend_schema(request=NewTime, responses=AppointmentSerializer)
     @action(detail=True, methods=["post"])

@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import CareRelation, User
 from appointments import availability, booking, hours
@@ -192,6 +194,16 @@ def test_a_doctor_prepares_hours_before_the_licence_is_verified(frey: User) -> N
     hours.set_week(schedule=schedule, rules=[rule()], by=frey)
     assert week_of(schedule) == [rule()]
     assert availability.bookable(frey) is None
+
+
+def test_bookings_wait_while_hours_change(chen: User, nine_to_noon: Schedule) -> None:
+    """The schedule is locked before anything is read that decides."""
+    with CaptureQueriesContext(connection) as queries:
+        hours.set_week(schedule=nine_to_noon, rules=[rule(2)], by=chen)
+    locks = [number for number, query in enumerate(queries) if "FOR UPDATE" in query["sql"]]
+    reads = [number for number, query in enumerate(queries) if "appointments_weeklyrule" in query["sql"]]
+    if connection.features.has_select_for_update:
+        assert locks[0] < reads[0]
 
 
 # Terms
