@@ -115,7 +115,9 @@ def _counts_of_doctor(doctor: User) -> dict[str, int]:
 def _erase(person: User) -> tuple[dict[str, int], list[Kept], list[str]]:
     """Call off first, so that the others are told; then what was told of goes."""
     erased, kept = _preview(person)
+    told_before = list(person.notices.values_list("pk", flat=True))
     booking.end_all(person=person, why=_WHY)
+    person.notices.exclude(pk__in=told_before).delete()  # whoever leaves knows it
     _erase_own_things(person)
     files = [] if person.is_doctor else _erase_patient(person)
     if person.is_doctor:

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -162,7 +163,7 @@ class MyHours(APIView):
         decision = _decision(answers)
         answers.pop("decision", None)
         rules = answers.pop("rules", None)
-        with told():
+        with told(), transaction.atomic():  # both or nothing
             if answers:
                 hours.set_terms(schedule=schedule, by=doctor, decision=decision, **answers)
             if rules is not None:
@@ -214,11 +215,15 @@ class MyException(APIView):
 
     permission_classes = (IsAuthenticated, IsDoctor)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=None, parameters=[DecisionSerializer], responses={204: None})
     def delete(self, request: Request, public_id: Any) -> Response:
-        """Those days are as usual again."""
+        """Those days are as usual again. Visits left outside are 409 until the query decides about them."""
         doctor = cast(User, request.user)
         mine = ScheduleException.objects.filter(schedule__doctor=doctor)
+        exception = get_object_or_404(mine, public_id=public_id)
+        asked = DecisionSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        decision = _decision({"decision": asked.validated_data})
         with told():
-            hours.remove_exception(exception=get_object_or_404(mine, public_id=public_id), by=doctor)
+            hours.remove_exception(exception=exception, by=doctor, decision=decision)
         return Response(status=204)

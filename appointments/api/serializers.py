@@ -1,3 +1,4 @@
+import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -25,8 +26,23 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         return relations.name_of(person)
 
 
+class Moment(serializers.DateTimeField):
+    """A time with its zone: without one, nobody knows which is meant."""
+
+    default_error_messages = {"naive": _("Say the time with its zone, such as 2026-03-01T09:30:00+01:00.")}
+
+    def enforce_timezone(self, value: datetime.datetime) -> datetime.datetime:
+        if value.tzinfo is None:
+            self.fail("naive")
+        return super().enforce_timezone(value)
+
+
 class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
-    """A visit, or a time that is held. Both who meet read the same."""
+    """A visit, or a time that is held.
+
+    Once the record is closed to the doctor, `reason` and `analyses` are empty for them. `open_records` in the
+    context are the primary keys of the patients whose records are open to who reads.
+    """
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     url = serializers.SerializerMethodField(help_text="Where to read this visit.")
@@ -36,6 +52,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     patient = PersonSerializer(read_only=True)
     length = serializers.IntegerField(source="minutes", read_only=True, help_text="Minutes.")
     place = serializers.ChoiceField(choices=Place.choices, read_only=True)
+    reason = serializers.SerializerMethodField(help_text="The patient's words.")
     analyses = serializers.SerializerMethodField(help_text="Analyses that the patient attached.")
 
     class Meta:
@@ -70,8 +87,17 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
         name = "appointments:book" if appointment.status == Status.HELD else "appointments:visit"
         return reverse(name, args=[appointment.public_id], request=self.context["request"])
 
+    def _is_open(self, appointment: Appointment) -> bool:
+        reader = self.context["request"].user
+        return appointment.patient_id in {reader.pk, *self.context.get("open_records", ())}
+
+    def get_reason(self, appointment: Appointment) -> str:
+        return appointment.reason if self._is_open(appointment) else ""
+
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_analyses(self, appointment: Appointment) -> list[str]:
+        if not self._is_open(appointment):
+            return []
         return sorted(str(attached.analysis.public_id) for attached in appointment.attached.all())
 
 
@@ -87,7 +113,7 @@ class NewAppointment(serializers.Serializer[Any]):
     """
 
     doctor = serializers.UUIDField(required=False)
-    start = serializers.DateTimeField(required=False)
+    start = Moment(required=False)
     length = length_field(required=False)
     appointment = serializers.UUIDField(required=False, help_text="One's own hold, to book it.")
     hold = serializers.BooleanField(default=False, help_text="Only keep the time for some minutes.")
@@ -112,7 +138,7 @@ class NewAppointment(serializers.Serializer[Any]):
 class NewTime(serializers.Serializer[Any]):
     """Where a visit moves to; without `length` it stays as long as it is."""
 
-    start = serializers.DateTimeField()
+    start = Moment()
     length = length_field(required=False)
 
 

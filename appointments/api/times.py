@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -43,12 +44,18 @@ def _free(user: Any, doctor: User, asked: dict[str, Any]) -> list[Any]:
     patient = user if isinstance(user, User) and user.is_patient else None
     zone = user.zone if isinstance(user, User) else ZoneInfo("UTC")
     named = [str(asked["analysis"])] if "analysis" in asked else []
+    # Nothing is free before today or beyond the horizon, and no calendar ends there.
+    today = timezone.localdate(timezone=zone)
+    first = max(asked["from"], today)
+    last = min(asked["to"], today + datetime.timedelta(days=schedule.horizon_days + 1))
+    if first > last:
+        return []
     return picking.free_for(
         patient,
         schedule,
         length=asked.get("length") or min(schedule.lengths),
-        since=_midnight(asked["from"], zone),
-        until=_midnight(asked["to"] + datetime.timedelta(days=1), zone),
+        since=_midnight(first, zone),
+        until=_midnight(last + datetime.timedelta(days=1), zone),
         urgent=picking.urgent_result(user, named) is not None,
     )
 

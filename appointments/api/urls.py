@@ -14,5 +14,6 @@ urlpatterns = [
     path("me/hours/exceptions/<uuid:public_id>/", hours.MyException.as_view(), name="api-exception"),
     path("me/waitlist/", waiting.MyWaits.as_view(), name="api-wait-list"),
     path("me/waitlist/<uuid:public_id>/", waiting.MyWait.as_view(), name="api-wait"),
+    path("me/waitlist/<uuid:public_id>/decline/", waiting.DeclineOffer.as_view(), name="api-wait-decline"),
     path("me/waitlist/<uuid:public_id>/take/", waiting.TakeOffer.as_view(), name="api-wait-take"),
 ]

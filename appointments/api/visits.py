@@ -1,6 +1,6 @@
 """Visits for apps: the same services and the same rule as the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.db import transaction
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, User
 from accounts.selectors import is_verified_doctor
-from appointments import booking, picking
+from appointments import booking, picking, visits
 from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, Because, NewAppointment, NewTime
 from appointments.models import Appointment
@@ -46,11 +46,12 @@ class AppointmentViewSet(
     lookup_field = "public_id"
     lookup_value_converter = "uuid"
     queryset = Appointment.objects.none()
+    _shown: Sequence[Appointment] = ()
 
     def get_queryset(self) -> QuerySet[Appointment]:
         return (
             Appointment.objects.visible_to(self.request.user)
-            .select_related("patient", "doctor__doctor_profile", "relation")
+            .select_related("patient__doctor_profile", "doctor__doctor_profile", "relation")
             .prefetch_related("attached__analysis")
         )
 
@@ -58,7 +59,13 @@ class AppointmentViewSet(
         """Each patient whom a doctor's page names can read who looked."""
         page = super().paginate_queryset(queryset)
         record_accesses(self.request, [visit.patient for visit in page or []], Opened.PATIENTS)
+        self._shown = list(page or [])
         return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        patients = {visit.patient_id for visit in self._shown}
+        opened = visits.open_records(self.request.user, patients)
+        return {**super().get_serializer_context(), "open_records": opened}
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self._answer(self.get_object())
@@ -84,6 +91,7 @@ class AppointmentViewSet(
 
     def _answer(self, appointment: Appointment) -> Response:
         record_access(self.request, appointment.patient, Opened.VISIT, appointment.public_id)
+        self._shown = [appointment]
         return Response(self.get_serializer(appointment).data)
 
     def _do(

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
@@ -17,6 +18,7 @@ from appointments import waitlist
 from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, PersonSerializer, length_field
 from appointments.models import Appointment, WaitlistEntry, WaitStatus
+from dermaplatform.problems import Problem
 
 
 class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
@@ -43,15 +45,25 @@ class NewWait(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("appointment" in attrs) == ("doctor" in attrs):
-            raise serializers.ValidationError({"appointment": "Name a visit or a doctor."}, code="either")
+            raise serializers.ValidationError({"appointment": _("Name a visit or a doctor.")}, code="either")
         if "doctor" in attrs and "length" not in attrs:
-            raise serializers.ValidationError({"length": "Say how long the visit is to be."}, code="required")
+            raise serializers.ValidationError(
+                {"length": _("Say how long the visit is to be.")}, code="required"
+            )
         return attrs
 
 
 def _mine(request: Request) -> QuerySet[WaitlistEntry]:
-    return WaitlistEntry.objects.filter(patient=cast(User, request.user)).select_related(
-        "doctor__doctor_profile", "patient", "appointment", "offer__doctor__doctor_profile", "offer__patient"
+    return (
+        WaitlistEntry.objects.filter(patient=cast(User, request.user))
+        .select_related(
+            "doctor__doctor_profile",
+            "patient",
+            "appointment",
+            "offer__doctor__doctor_profile",
+            "offer__patient",
+        )
+        .prefetch_related("offer__attached")
     )
 
 
@@ -93,6 +105,19 @@ class MyWait(APIView):
     def delete(self, request: Request, public_id: Any) -> Response:
         """Wait no longer; what is offered goes to the next."""
         waitlist.leave(entry=get_object_or_404(_mine(request), public_id=public_id))
+        return Response(status=204)
+
+
+class DeclineOffer(APIView):
+    """What is offered from the waiting list, to the next."""
+
+    permission_classes = (IsAuthenticated, IsPatient)
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, public_id: Any) -> Response:
+        """Not this time: one goes on waiting. 409 `offer_ended` if nothing is offered."""
+        if not waitlist.decline(entry=get_object_or_404(_mine(request), public_id=public_id)):
+            raise Problem(status=409, code="offer_ended", detail=_("This offer has ended."))
         return Response(status=204)
 
 
