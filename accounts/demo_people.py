@@ -43,10 +43,10 @@ PRACTICES = {
     ),
     "diaz@example.org": Practice(
         title="Dr.",
-        clinic_name="Clínica Dermatológica Retiro",
-        clinic_address="Calle de Alcalá 120, 28009 Madrid, Spain",
-        latitude=Decimal("40.422800"),
-        longitude=Decimal("-3.673900"),
+        clinic_name="Clínica Dermatológica Las Canteras",
+        clinic_address="Calle Luis Morote 20, 35007 Las Palmas de Gran Canaria, Spain",
+        latitude=Decimal("28.141100"),
+        longitude=Decimal("-15.431600"),
         biography="Surgeon and dermatologist. I take out what has to go, and leave what may stay.",
         fee="60 € a visit",
         accepts_video=False,
@@ -57,7 +57,7 @@ PRACTICES = {
 }
 LICENCES = {
     "chen@example.org": ("ZH-20931", "Gesundheitsdirektion Kanton Zürich", "CH"),
-    "diaz@example.org": ("28-1047733", "Colegio de Médicos de Madrid", "ES"),
+    "diaz@example.org": ("28-1047733", "Colegio de Médicos de Las Palmas", "ES"),
     "frey@example.org": ("BE-11802", "Gesundheitsdirektion Kanton Bern", "CH"),
 }
 

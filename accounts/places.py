@@ -46,6 +46,14 @@ PLACES = (
         DOCTORS,
         within=("accounts:licence",),
     ),
+    Place(
+        "appointments:hours",
+        _("Hours"),
+        _("When patients can book you, and on what terms"),
+        "clock",
+        DOCTORS,
+        within=("appointments:hours",),
+    ),
     Place("account_email", _("Email"), _("The address that you sign in with"), "mail"),
     Place(
         "account_change_password",

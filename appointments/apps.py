@@ -23,6 +23,7 @@ class AppointmentsConfig(AppConfig):
         registries.doctor_stopped.append(_flag_coming)
         registries.doctor_verified.append(_unflag_coming)
         self._fill_registries_of_visits()
+        self._fill_registries_of_people()
 
     def _fill_registries_of_visits(self) -> None:
         from accounts import registries
@@ -35,6 +36,17 @@ class AppointmentsConfig(AppConfig):
         registries.named_files.append(visit_files.NAMED_FILES)
         registries.doctor_ratings.append(ratings.averages)
         erasing.review_times.append(notes.review_times)
+
+    def _fill_registries_of_people(self) -> None:
+        from accounts import demo, registries
+        from appointments.demo import load
+        from appointments.erasing import ERASURE, erase_lapsed
+        from appointments.exporting import EXPORTERS
+
+        demo.loaders.append(load)
+        registries.exporters[1:1] = EXPORTERS  # after what people look for first
+        registries.erasures.append(ERASURE)
+        registries.lapsed.insert(0, erase_lapsed)  # visits hold on to analyses
 
 
 def _flag_coming(doctor: "User", reason: str) -> None:

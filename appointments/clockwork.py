@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from appointments import booking, follow_up, reminders, waitlist
+from appointments import booking, follow_up, photos, reminders, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -14,6 +14,7 @@ EVERY: list[Callable[[], object]] = [
     booking.expire_stale,
     booking.forget_keys,
     waitlist.sweep,
+    photos.remind_due,
     reminders.send_due,
     follow_up.sweep,
 ]

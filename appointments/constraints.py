@@ -95,7 +95,7 @@ class NoOverlap(models.BaseConstraint):
         owner, start, end, status = (
             quote(self._column(model, name)) for name in (self.owner, self.start, self.end, self.status)
         )
-        key = quote(model._meta.pk.column)
+        key = quote(str(model._meta.pk.column))
         values = ", ".join(editor.quote_value(value) for value in self.occupying)
         # Times are stored as text of one form in UTC, so their order is the order of time.
         clash = (  # names are quoted, values come from the code

@@ -6,7 +6,7 @@ A change that leaves visits outside of the hours is not made before the doctor h
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,15 +14,14 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
 from appointments import booking, slots
-from appointments.availability import exceptional_of, rule_of, terms_of
+from appointments import hours_checks as checks
+from appointments.availability import rule_of, terms_of
 from appointments.models import (
     DAY,
-    LENGTHS,
     Actor,
     Appointment,
     ExceptionKind,
@@ -30,7 +29,6 @@ from appointments.models import (
     Schedule,
     ScheduleException,
     Status,
-    Weekday,
     WeeklyRule,
 )
 from appointments.signals import time_freed
@@ -52,8 +50,6 @@ TERMS = frozenset(
     }
 )
 WHOLE_DAY = Hours(0, DAY, Place.CLINIC)
-MOST_INTERVALS = 100  # of a week, and of an exception
-FURTHEST = timedelta(days=3 * 366)  # an exception is not entered for later than that
 
 
 @dataclass(frozen=True)
@@ -81,11 +77,6 @@ class VisitsInTheWay(ValidationError):
         )
 
 
-def clock(minutes: int) -> str:
-    """Minutes since midnight as people read them; the end of a day is 24:00."""
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
 # The week
 
 
@@ -93,9 +84,7 @@ def rules_of(schedule: Schedule) -> list[Rule]:
     """The rules as plain values, in the order of the week; those that have ended left out."""
     today = today_of(schedule)
     return [
-        rule_of(row)
-        for row in schedule.rules.all()
-        if row.valid_until is None or row.valid_until >= today
+        rule_of(row) for row in schedule.rules.all() if row.valid_until is None or row.valid_until >= today
     ]
 
 
@@ -107,7 +96,7 @@ def set_week(
     Raises VisitsInTheWay, and ValidationError with one of the codes weekday, place, ends_before_begins,
     validity, overlap, too_many; `params["row"]` is the number of the rule.
     """
-    _refuse_rules(rules)
+    checks.refuse_rules(rules)
     with _changing(schedule, by, decision) as locked:
         left = dict.fromkeys(rules)
         for row in locked.rules.all():
@@ -120,9 +109,7 @@ def set_week(
     return schedule
 
 
-def add_rule(
-    *, schedule: Schedule, rule: Rule, by: User, decision: Decision | None = None
-) -> WeeklyRule:
+def add_rule(*, schedule: Schedule, rule: Rule, by: User, decision: Decision | None = None) -> WeeklyRule:
     """One more rule. Raises what `set_week` raises."""
     present = rules_of(schedule)
     set_week(schedule=schedule, rules=[*present, rule], by=by, decision=decision)
@@ -132,7 +119,7 @@ def add_rule(
 def remove_rule(*, rule: WeeklyRule, by: User, decision: Decision | None = None) -> None:
     """Take a rule out of the week. Raises VisitsInTheWay."""
     with _changing(rule.schedule, by, decision):
-        rule.delete()
+        WeeklyRule.objects.filter(pk=rule.pk).delete()  # or taken away before
 
 
 def copied(rules: Iterable[Rule], source: int, to: Collection[int]) -> list[Rule]:
@@ -157,9 +144,7 @@ def copy_day(
     decision: Decision | None = None,
 ) -> Schedule:
     """Give other weekdays the hours of one. Raises what `set_week` raises."""
-    return set_week(
-        schedule=schedule, rules=copied(rules_of(schedule), source, to), by=by, decision=decision
-    )
+    return set_week(schedule=schedule, rules=copied(rules_of(schedule), source, to), by=by, decision=decision)
 
 
 # Exceptions
@@ -183,12 +168,12 @@ def add_exception(
     """
     if kind == ExceptionKind.OFF and not hours:
         hours = (WHOLE_DAY,)
-    _refuse_days(schedule, kind, first_day, last_day)
-    _refuse_hours(kind, hours)
+    checks.refuse_days(kind, first_day, last_day, today=today_of(schedule))
+    checks.refuse_hours(kind, hours)
     added = [Exceptional(kind, first_day, last_day, one) for one in hours]
     rows = []
     with _changing(schedule, by, decision, closing=added if kind == ExceptionKind.OFF else ()) as locked:
-        _refuse_overlap(locked, added)
+        checks.refuse_overlap(added, locked.exceptions.all())
         for one in added:
             row = _exception_row(locked, one, note.strip())
             row.full_clean(exclude=["schedule"])
@@ -197,25 +182,24 @@ def add_exception(
     return rows
 
 
-def remove_exception(
-    *, exception: ScheduleException, by: User, decision: Decision | None = None
-) -> None:
+def remove_exception(*, exception: ScheduleException, by: User, decision: Decision | None = None) -> None:
     """Take an exception away: those days are as usual again. Raises VisitsInTheWay."""
     with _changing(exception.schedule, by, decision):
-        exception.delete()
+        ScheduleException.objects.filter(pk=exception.pk).delete()  # or taken away before
 
 
 # Terms
 
 
-def set_terms(
-    *, schedule: Schedule, by: User, decision: Decision | None = None, **terms: Any
-) -> Schedule:
-    """Change some of TERMS. Raises VisitsInTheWay (another zone moves the hours) and ValidationError by field."""
+def set_terms(*, schedule: Schedule, by: User, decision: Decision | None = None, **terms: Any) -> Schedule:
+    """Change some of TERMS.
+
+    Raises VisitsInTheWay, as another zone moves the hours, and ValidationError by field.
+    """
     if unknown := terms.keys() - TERMS:
         raise TypeError(f"These are no terms: {sorted(unknown)}")
     if "lengths" in terms:
-        terms["lengths"] = _known_lengths(terms["lengths"])
+        terms["lengths"] = checks.known_lengths(terms["lengths"])
     with _changing(schedule, by, decision) as locked:
         for name, value in terms.items():
             setattr(locked, name, value)
@@ -260,7 +244,7 @@ def _settle(
     closing: Sequence[Exceptional],
     decision: Decision,
 ) -> None:
-    """Visits that fall out of the hours are kept or cancelled as decided; who only holds a time chooses anew."""
+    """Visits that fall out of the hours are kept or cancelled as decided; a time that is only held ends."""
     coming = Appointment.objects.filter(
         doctor=doctor,
         status__in=(Status.HELD, Status.REQUESTED, Status.CONFIRMED),
@@ -332,128 +316,3 @@ def _fields(hours: Hours) -> dict[str, Any]:
         "place": hours.place,
         "for_urgent": hours.for_urgent,
     }
-
-
-# What is refused
-
-
-def _refuse_rules(rules: Sequence[Rule]) -> None:
-    _refuse_many(rules)
-    for number, rule in enumerate(rules):
-        if rule.weekday not in Weekday.values:
-            raise ValidationError(_("Choose a day of the week."), code="weekday", params={"row": number})
-        _refuse_interval(rule.hours, number)
-        if rule.valid_from and rule.valid_until and rule.valid_until < rule.valid_from:
-            raise ValidationError(
-                _("The last day must not lie before the first."), code="validity", params={"row": number}
-            )
-    for number, one in enumerate(rules):
-        for other in rules[:number]:
-            if one.weekday == other.weekday and _at_once(one, other) and _overlap(one.hours, other.hours):
-                raise ValidationError(
-                    _("On %(day)s, %(one)s and %(other)s overlap. Change one of them, or join them."),
-                    code="overlap",
-                    params={
-                        "day": Weekday(one.weekday).label,
-                        "one": _span(other.hours),
-                        "other": _span(one.hours),
-                        "row": number,
-                    },
-                )
-
-
-def _refuse_many(intervals: Sequence[object]) -> None:
-    if len(intervals) > MOST_INTERVALS:
-        raise ValidationError(
-            _("These are more than %(most)s intervals. Join some of them."),
-            code="too_many",
-            params={"most": MOST_INTERVALS},
-        )
-
-
-def _refuse_interval(hours: Hours, number: int) -> None:
-    if hours.place not in Place.values:
-        raise ValidationError(_("Choose a place from the list."), code="place", params={"row": number})
-    if not 0 <= hours.begins < hours.ends <= DAY:
-        raise ValidationError(
-            _("The end must lie after the beginning, on the same day. Midnight is the latest end."),
-            code="ends_before_begins",
-            params={"row": number},
-        )
-
-
-def _refuse_hours(kind: str, hours: Sequence[Hours]) -> None:
-    _refuse_many(hours)
-    if not hours:
-        raise ValidationError(_("Say from when to when you are open."), code="no_hours")
-    for number, one in enumerate(hours):
-        _refuse_interval(one, number)
-        for other in hours[:number]:
-            if _overlap(one, other):
-                raise ValidationError(
-                    _("%(one)s and %(other)s overlap. Change one of them, or join them."),
-                    code="overlap",
-                    params={"one": _span(other), "other": _span(one), "row": number},
-                )
-
-
-def _refuse_days(schedule: Schedule, kind: str, first_day: date, last_day: date) -> None:
-    today = today_of(schedule)
-    if kind not in ExceptionKind.values:
-        raise ValidationError({"kind": ValidationError(_("Choose what is different."), code="kind")})
-    if last_day < first_day:
-        raise ValidationError(
-            {"last_day": ValidationError(_("The last day must not lie before the first."), code="days")}
-        )
-    if last_day < today:
-        raise ValidationError(
-            {"last_day": ValidationError(_("These days are over. Choose days to come."), code="past")}
-        )
-    if last_day > today + FURTHEST:
-        raise ValidationError(
-            {"last_day": ValidationError(_("This lies too far ahead: at most three years."), code="too_far")}
-        )
-
-
-def _refuse_overlap(schedule: Schedule, added: Sequence[Exceptional]) -> None:
-    """Two openings of one kind do not lie over each other; what is closed may be closed twice."""
-    if added[0].kind == ExceptionKind.OFF:
-        return
-    for row in schedule.exceptions.filter(
-        kind=added[0].kind, first_day__lte=added[0].last_day, last_day__gte=added[0].first_day
-    ):
-        present = exceptional_of(row)
-        for number, one in enumerate(added):
-            if _overlap(present.hours, one.hours):
-                raise ValidationError(
-                    _("%(one)s overlaps %(other)s, which you entered before for some of these days."),
-                    code="overlap",
-                    params={"one": _span(one.hours), "other": _span(present.hours), "row": number},
-                )
-
-
-def _known_lengths(lengths: object) -> list[int]:
-    if (
-        not isinstance(lengths, Collection)
-        or not lengths
-        or not all(isinstance(length, int) and length in LENGTHS for length in lengths)
-    ):
-        raise ValidationError(
-            {"lengths": ValidationError(_("Choose at least one length from the list."), code="lengths")}
-        )
-    return sorted(set(lengths))
-
-
-def _at_once(one: Rule, other: Rule) -> bool:
-    """Whether there are days on which both hold."""
-    first = max(one.valid_from or date.min, other.valid_from or date.min)
-    last = min(one.valid_until or date.max, other.valid_until or date.max)
-    return first <= last
-
-
-def _overlap(one: Hours, other: Hours) -> bool:
-    return one.begins < other.ends and other.begins < one.ends
-
-
-def _span(hours: Hours) -> str:
-    return f"{clock(hours.begins)}–{clock(hours.ends)}"  # noqa: RUF001

@@ -152,3 +152,8 @@ def erase(appointments: QuerySet[Appointment]) -> int:
             VisitNote.objects.filter(pk=key).delete()
         gate.delete()
     return count
+
+
+def erase_drafts(doctor: User) -> int:
+    """Delete what a doctor wrote and did not sign; how many."""
+    return VisitNote.objects.filter(author=doctor, signed_at=None).delete()[0]

@@ -133,7 +133,7 @@ def pick(
     except_for: Appointment | None = None,
 ) -> Picking:
     """The month that is asked for, else the one of the next free time; the same for the day."""
-    length = wanted.length if wanted.length in schedule.lengths else schedule.lengths[0]
+    length: int = next((known for known in schedule.lengths if known == wanted.length), schedule.lengths[0])
     wanted = Wanted(length, wanted.month, wanted.day, wanted.carried)
     now = timezone.now()
     first = next_free(schedule, length=length, count=1, urgent=urgent)

@@ -144,9 +144,9 @@ def _apart(hours: list[Hours]) -> list[Hours]:
 
 
 def openings(terms: Terms, first: date, last: date) -> list[Opening]:
-    """Stretches of open time on these days of the doctor's calendar, in order; what follows at once is joined.
+    """Stretches of open time on these days of the doctor's calendar, in order.
 
-    What lasts into the day after `last` is cut there.
+    What follows at once is joined; what lasts into the day after `last` is cut there.
     """
     return _joined(_pieces(terms, first, last))
 
@@ -161,7 +161,9 @@ def stretches(terms: Terms, since: datetime, until: datetime) -> list[Opening]:
 def covers(open_time: Sequence[Opening], start: datetime, end: datetime, place: str) -> bool:
     """Whether a visit lies within one of these stretches, in order, that are for this place."""
     at = bisect_left(open_time, end, key=lambda one: one.start) - 1
-    return at >= 0 and end <= open_time[at].end and open_time[at].start <= start and open_time[at].place == place
+    return (
+        at >= 0 and end <= open_time[at].end and open_time[at].start <= start and open_time[at].place == place
+    )
 
 
 def blocked_range(terms: Terms, start: datetime, end: datetime) -> tuple[datetime, datetime]:
@@ -242,7 +244,7 @@ class _Search:
     def starts(self, origin: int, low: int, high: int) -> Iterator[int]:
         """From `origin` on, every step, those in [low, high)."""
         start = origin + -((origin - low) // self.step) * self.step
-        # The last block that begins before the visit and its buffer end; the others in front are over earlier.
+        # The last block that begins before visit and buffer end; those in front of it are over earlier.
         at = bisect_left(self.froms, start + self.lasts) - 1
         while start < high:
             while at + 1 < len(self.froms) and self.froms[at + 1] < start + self.lasts:

@@ -1,5 +1,6 @@
 """A visit as its page shows it: what is open to whom, when, where, and what happened so far."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,14 +50,21 @@ def past(patient: User) -> QuerySet[Appointment]:
     return visible(patient).filter(over, booked_at__isnull=False).order_by("-start", "-pk")
 
 
+def open_records(user: object, patients: Collection[int]) -> set[int]:
+    """Which of these patients' records, by primary key, are open to this doctor as a whole."""
+    if not patients or not isinstance(user, User) or not user.is_doctor:
+        return set()
+    rule = open_to(user, patient="pk", item=None)
+    return set(User.objects.filter(rule, pk__in=patients).values_list("pk", flat=True))
+
+
 def is_open_to(appointment: Appointment, user: User) -> bool:
     """Whether this person may read what the patient said and showed: the doctor while the record is open."""
     if user.pk == appointment.patient_id:
         return True
     if user.pk != appointment.doctor_id:
         return False
-    rule = open_to(user, patient="pk", item=None)
-    return User.objects.filter(rule, pk=appointment.patient_id).exists()
+    return bool(open_records(user, [appointment.patient_id]))
 
 
 def attached(appointment: Appointment, user: User) -> QuerySet[Analysis]:

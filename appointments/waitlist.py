@@ -41,11 +41,11 @@ def join(
             if not _is_movable(appointment):
                 raise ValidationError(_("This visit is over or was called off."), code="ended")
             length = appointment.minutes
-        if length not in schedule.lengths:
+        if length is None or length not in schedule.lengths:
             raise ValidationError(_("This doctor has no visits of this length."), code="length")
-        free = free_for(patient, schedule, length=length, **_ahead(schedule), except_for=appointment)
-        horizon = timezone.now() + timedelta(days=schedule.horizon_days)
-        values: dict[str, Any] = {"length": length, "before": free[0].start if free else horizon}
+        since, until = _ahead(schedule)
+        free = free_for(patient, schedule, length=length, since=since, until=until, except_for=appointment)
+        values: dict[str, Any] = {"length": length, "before": free[0].start if free else until}
         if appointment is not None:
             values |= {"appointment": appointment, "before": appointment.start}
             if free and free[0].start < appointment.start:
@@ -188,18 +188,19 @@ def _fitting(entry: WaitlistEntry, schedule: Schedule) -> Iterator[Slot]:
             "start", flat=True
         )
     )
-    ahead = _ahead(schedule) | {"until": _limit(entry)}
-    if ahead["since"] >= ahead["until"]:
+    since, until = _ahead(schedule)[0], _limit(entry)
+    if since >= until:
         return
-    slots = free_for(entry.patient, schedule, length=_length(entry), urgent=_is_urgent(entry), **ahead)
+    length, urgent = _length(entry), _is_urgent(entry)
+    slots = free_for(entry.patient, schedule, length=length, since=since, until=until, urgent=urgent)
     yield from (slot for slot in slots if slot.start not in told)
 
 
-def _ahead(schedule: Schedule) -> dict[str, datetime]:
-    """What the terms leave open for as long as an offer stands, the notice included."""
+def _ahead(schedule: Schedule) -> tuple[datetime, datetime]:
+    """From and until when the terms let somebody book for as long as an offer stands."""
     now = timezone.now()
     notice = timedelta(hours=schedule.notice_hours, minutes=settings.DERMA_OFFER_MINUTES + 1)
-    return {"since": now + notice, "until": now + timedelta(days=schedule.horizon_days)}
+    return now + notice, now + timedelta(days=schedule.horizon_days)
 
 
 def _is_movable(visit: Appointment) -> bool:

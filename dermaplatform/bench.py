@@ -295,6 +295,9 @@ def main() -> int:
         f"Aims, {AIM_RATIO} x bare through the queue and {AIM_SECONDS} s at the 95th percentile: "
         f"{'reached' if reached else 'missed'}"
     )
+    say("Appointments, each database alone:")
+    aims = subprocess.run([sys.executable, "-m", "appointments.bench"], cwd=ROOT, check=False)
+    say(f"Aims of appointments: {'missed' if aims.returncode else 'reached'}")
     return 0
 
 

@@ -358,6 +358,11 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
+    # What two serializers would name alike.
+    "ENUM_NAME_OVERRIDES": {
+        "ExceptionKindEnum": "appointments.models.ExceptionKind",
+        "LengthsEnum": "appointments.models.schedule.LENGTH_CHOICES",
+    },
     "TITLE": "Derma",
     "DESCRIPTION": "Send a dermatoscopic image, read the calibrated result.",
     "VERSION": "1",

@@ -1,9 +1,10 @@
 """What the route census needs: a small world, and how to ask every route in it as everybody."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -25,9 +26,24 @@ from accounts.models import (
     DoctorApplication,
     ErasureReceipt,
     ExportStatus,
+    Notice,
     PatientProfile,
     Scope,
     User,
+)
+from appointments import availability, booking
+from appointments.models import (
+    Appointment,
+    CalendarFeed,
+    PhotoRequest,
+    Place,
+    Schedule,
+    ScheduleException,
+    VisitFile,
+    VisitNote,
+    WaitlistEntry,
+    WaitStatus,
+    WeeklyRule,
 )
 from diagnosis.models import Analysis, Status
 from ml_models.runtime import default_release
@@ -40,7 +56,23 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 # In the order of the columns. Objects in addresses are Alice's, or the unverified doctor's where doctors have
 # them: everybody else asks for what is another person's.
 PEOPLE = ("visitor", "alice", "bob", "chen", "diaz", "frey", "eve")
-SECRET = "a cough syrup that nobody else takes"  # in Alice's profile
+SECRET = "a cough syrup that nobody else takes"  # in Alice's profile, and why she wants to be seen
+FEED = "a-token-of-alice"
+
+
+@dataclass
+class Visits:
+    """What Alice has with Dr Chen, and a day off of Dr Frey."""
+
+    booked: Appointment
+    held: Appointment
+    file: VisitFile
+    note: VisitNote  # a draft
+    photo: PhotoRequest
+    wait: WaitlistEntry  # with an offer
+    day_off: ScheduleException
+    feed: CalendarFeed
+    notice: Notice
 
 
 @dataclass
@@ -56,6 +88,7 @@ class World:
     receipt: ErasureReceipt
     glass: BreakGlass  # closed long ago
     key: Authenticator
+    visits: Visits
     tokens: dict[str, str]  # of sessions, by name
 
     def of(self, route: str) -> dict[str, Any]:
@@ -67,7 +100,18 @@ class World:
 
     def _objects(self) -> dict[str, dict[str, Any]]:
         alice, chen = self.people["alice"], self.people["chen"]
+        visits = self.visits
+        held, booked = ({"public_id": visit.public_id} for visit in (visits.held, visits.booked))
+        wait, day_off = {"public_id": visits.wait.public_id}, {"public_id": visits.day_off.public_id}
+        notice = {"public_id": visits.notice.public_id}
         return {
+            "visits/<public_id>/book/": held,
+            "visits/<public_id>/release/": held,
+            "visits/": {**booked, "file_id": visits.file.public_id},
+            "waiting/": wait,
+            "notices/": notice,
+            "settings/hours/exceptions/": day_off,
+            "calendar/": {"token": FEED},
             "about/classifier/": {"release": default_release(), "name": "none"},
             "admin/diagnosis/releasechange/": {"release": default_release()},
             "analyses/<public_id>/overlay/": {"public_id": self.examined.public_id, "code": "mel"},
@@ -91,6 +135,10 @@ class World:
             "api/v1/analyses/": {"public_id": self.analysis.public_id},
             "api/v1/patients/": {"public_id": alice.public_id},
             "api/v1/doctors/": {"public_id": chen.public_id},
+            "api/v1/appointments/": booked,
+            "api/v1/me/hours/exceptions/": day_off,
+            "api/v1/me/waitlist/": wait,
+            "api/v1/me/notices/": notice,
             "api/v1/shares/": {"public_id": self.relation.public_id},
             "api/v1/me/consents/": {"kind": "care"},
             "api/v1/me/exports/": {"public_id": self.export.public_id},
@@ -136,7 +184,56 @@ def make_world(people: dict[str, User], submit: Callable[..., Analysis]) -> Worl
             until=now - timedelta(days=1, hours=23),
         ),
         key=_passkey(alice),
+        visits=_visits(alice, people["chen"], frey),
     )
+
+
+def _visits(alice: User, chen: User, frey: User) -> Visits:
+    schedule = Schedule.objects.create(doctor=chen, time_zone="Europe/Zurich", notice_hours=0)
+    WeeklyRule.objects.bulk_create(
+        WeeklyRule(schedule=schedule, weekday=weekday, begins=0, ends=24 * 60, place=Place.CLINIC)
+        for weekday in range(7)
+    )
+    since = timezone.now() + timedelta(days=3)
+    free = availability.free_times(schedule, length=30, since=since, until=since + timedelta(days=1))
+    booked = booking.book(hold=_hold(alice, chen, free[8].start), reason=SECRET)
+    wait = WaitlistEntry.objects.create(
+        patient=alice,
+        doctor=chen,
+        appointment=booked,
+        length=30,
+        before=booked.start,
+        status=WaitStatus.OFFERED,
+        offer=_hold(alice, chen, free[4].start, offered=True),
+    )
+    frey_schedule = Schedule.objects.create(doctor=frey, time_zone="Europe/Zurich")
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    file = VisitFile(appointment=booked, by=alice, title=SECRET, content_type="image/png")
+    file.file.save("x", ContentFile(images.encoded(images.picture())), save=True)
+    return Visits(
+        booked=booked,
+        held=_hold(alice, chen, free[12].start),
+        file=file,
+        note=VisitNote.objects.create(appointment=booked, author=chen, private=SECRET),
+        photo=PhotoRequest.objects.create(
+            appointment=booked, patient=alice, doctor=chen, due_on=tomorrow, note=SECRET
+        ),
+        wait=wait,
+        day_off=ScheduleException.objects.create(
+            schedule=frey_schedule,
+            kind="off",
+            first_day=tomorrow,
+            last_day=tomorrow,
+            begins=0,
+            ends=24 * 60,
+        ),
+        feed=CalendarFeed.objects.create(user=alice, digest=hashlib.sha256(FEED.encode()).hexdigest()),
+        notice=Notice.objects.filter(recipient=alice).latest("pk"),
+    )
+
+
+def _hold(patient: User, doctor: User, start: datetime, *, offered: bool = False) -> Appointment:
+    return booking.hold(patient=patient, doctor=doctor, start=start, length=30, offered=offered)
 
 
 def _examined(analysis: Analysis) -> Analysis:

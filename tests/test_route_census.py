@@ -90,7 +90,14 @@ def test_who_gets_what(area: str, world: World) -> None:
 
 
 # Where an answer is about Alice even if it names nobody, such as an image.
-OF_ALICE = ("analyses/<", "patients/<", "api/v1/analyses/<", "api/v1/patients/<")
+OF_ALICE = (
+    "analyses/<",
+    "patients/<",
+    "visits/<",
+    "api/v1/analyses/<",
+    "api/v1/patients/<",
+    "api/v1/appointments/<",
+)
 
 
 def what_is_wrong(world: World, route: str, who: str, answer: Answer) -> str:

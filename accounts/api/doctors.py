@@ -79,7 +79,7 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
     longitude = serializers.FloatField(read_only=True, allow_null=True)
     time_zone = serializers.CharField(source="user.time_zone", read_only=True)
     distance_km = serializers.SerializerMethodField(help_text="Only in a search with a position.")
-    next_free_time = serializers.SerializerMethodField(help_text="Null if none is known.")
+    next_free = serializers.SerializerMethodField(help_text="Null if none is known.")
 
     class Meta:
         model = DoctorProfile
@@ -102,7 +102,7 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
             "fee",
             "biography",
             "distance_km",
-            "next_free_time",
+            "next_free",
         )
         read_only_fields = fields
 
@@ -130,7 +130,7 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
         return None if distance is None else round(distance, 1)
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_next_free_time(self, profile: DoctorProfile) -> Any:
+    def get_next_free(self, profile: DoctorProfile) -> Any:
         moment = self.context["free_times"].get(profile.user.public_id)
         return moment.isoformat() if moment else None
 

@@ -1,8 +1,9 @@
-from accounts.api import doctors, people, privacy, relations
+from accounts.api import doctors, notices, people, privacy, relations
 
 urlpatterns = [
     *people.urlpatterns,
     *doctors.urlpatterns,
     *relations.urlpatterns,
     *privacy.urlpatterns,
+    *notices.urlpatterns,
 ]

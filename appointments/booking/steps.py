@@ -36,8 +36,9 @@ def lock(*, doctor: int, patient: int) -> tuple[Schedule | None, User, User]:
 def changing(appointment: Appointment) -> Iterator[None]:
     """A transaction in which nobody else changes this visit; the row is read again first."""
     with transaction.atomic():
-        lock(doctor=appointment.doctor_id, patient=appointment.patient_id)
+        _schedule, doctor, patient = lock(doctor=appointment.doctor_id, patient=appointment.patient_id)
         appointment.refresh_from_db()
+        appointment.doctor, appointment.patient = doctor, patient
         yield
 
 

@@ -27,14 +27,15 @@ from appointments.booking.steps import (
     wrong_state,
 )
 from appointments.booking.times import (
+    MINUTE,
     answer_by,
     first_come,
     in_the_past,
     locked,
     not_offered,
     offered_at,
-    or_next_free,
     record_open_until,
+    refuse_late,
     slot_at,
 )
 from appointments.models import (
@@ -69,7 +70,8 @@ def hold(
     horizon, not_offered, patient_busy, not_yours.
     """
     minutes = settings.DERMA_OFFER_MINUTES if offered else settings.DERMA_HOLD_MINUTES
-    with or_next_free(doctor, length, urgent=urgent), transaction.atomic():
+    refuse_late(patient, doctor, start, length, urgent=urgent)
+    with transaction.atomic():
         schedule = locked(patient, doctor)
         if not offered:
             _release_holds(patient)
@@ -83,7 +85,7 @@ def hold(
             follows=_of_the_same(follows, patient, doctor),
             expires_at=timezone.now() + timedelta(minutes=minutes),
         )
-        with first_come():
+        with first_come(doctor.pk, length, urgent=urgent):
             appointment.save()
         AppointmentEvent.objects.create(
             appointment=appointment,
@@ -196,7 +198,7 @@ def reschedule(
     length = length or appointment.minutes
     # The doctor may use what is kept for urgent cases.
     urgent = appointment.urgent or actor == Actor.DOCTOR
-    with or_next_free(appointment.doctor, length, urgent=urgent), transaction.atomic():
+    with transaction.atomic():
         schedule = locked(appointment.patient, appointment.doctor)
         appointment.refresh_from_db()
         _refuse_to_move(appointment)
@@ -232,7 +234,7 @@ def _change_time(schedule: Schedule, appointment: Appointment, slot: Slot, *, by
         "status": status,
         "expires_at": answer_by(schedule, slot.start) if status == Status.REQUESTED else None,
     }
-    with first_come():
+    with first_come(appointment.doctor_id, (slot.end - slot.start) // MINUTE, urgent=appointment.urgent):
         changed = Appointment.objects.filter(pk=appointment.pk, status=source).update(**changes)
     if not changed:
         raise wrong_state(appointment)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,40 +15,37 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.selectors import is_verified_doctor
 from appointments import slots
-from appointments.availability import free_times, next_free, terms_of
+from appointments.availability import bookable, free_times, next_free, terms_of
 from appointments.booking.steps import expire, lock
 from appointments.constraints import broken
-from appointments.models import Appointment, Schedule
+from appointments.models import LENGTHS, Appointment, Schedule
 from appointments.slots import Slot
 
 ALTERNATIVES = 3  # next free times that somebody who came too late is offered
 MINUTE = timedelta(minutes=1)
 LONGEST_BUFFER = timedelta(hours=2)
+FURTHEST = timedelta(days=366)  # beyond any horizon
 
 
 class SlotTaken(Exception):
-    """Somebody else was first. `next_free` has the next times that can be had instead."""
+    """Somebody else was first."""
 
     code = "slot_taken"
 
-    def __init__(self, next_free: list[Slot]) -> None:
-        self.next_free = next_free
-        super().__init__(str(self.message))
+    def __init__(self, *, doctor: int, length: int, urgent: bool) -> None:
+        self._asked: dict[str, Any] = {"length": length, "urgent": urgent}
+        self._doctor = doctor
+        super().__init__(self.message)
 
     @property
     def message(self) -> str:
         return _("This time has just been taken. Choose another one.")
 
-
-@contextmanager
-def or_next_free(doctor: User, length: int, *, urgent: bool) -> Iterator[None]:
-    """Put around a transaction: looking for other times holds nobody up, and sees what is free without it."""
-    try:
-        yield
-    except SlotTaken as taken:
-        schedule = Schedule.objects.prefetch_related("rules", "exceptions").get(doctor=doctor)
-        taken.next_free = next_free(schedule, length=length, count=ALTERNATIVES, urgent=urgent)
-        raise
+    @cached_property
+    def next_free(self) -> list[Slot]:
+        """The next times that can be had instead. Looked for when asked: nobody waits while it is done."""
+        schedule = Schedule.objects.prefetch_related("rules", "exceptions").get(doctor=self._doctor)
+        return next_free(schedule, count=ALTERNATIVES, **self._asked)
 
 
 def locked(patient: User, doctor: User) -> Schedule:
@@ -56,12 +55,29 @@ def locked(patient: User, doctor: User) -> Schedule:
     """
     if patient == doctor:
         raise ValidationError(_("You cannot book a visit with yourself."), code="oneself")
+    if doctor.pk is None:  # nobody's id was asked for
+        raise _not_bookable()
     schedule, doctor, patient = lock(doctor=doctor.pk, patient=patient.pk)
     if not (patient.is_patient and patient.is_active):
         raise ValidationError(_("Only patients book visits."), code="not_a_patient")
     if schedule is None or not is_verified_doctor(doctor):
-        raise ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
+        raise _not_bookable()
     return schedule
+
+
+def refuse_late(patient: User, doctor: User, start: datetime, length: int, *, urgent: bool) -> None:
+    """Whoever is plainly too late waits for nobody. Raises SlotTaken; all else is seen under the lock."""
+    now = timezone.now()
+    if length not in LENGTHS or not now < start < now + FURTHEST:
+        return
+    taken = Appointment.objects.occupying().filter(
+        doctor=doctor.pk, start__lt=start + length * MINUTE, end__gt=start
+    )
+    if not taken.exclude(patient=patient.pk).exclude(expires_at__lte=now).exists():
+        return
+    schedule = bookable(doctor) if patient.is_patient else None
+    if schedule and offered_at(schedule, start, length, urgent=urgent, now=now):
+        raise SlotTaken(doctor=doctor.pk, length=length, urgent=urgent)
 
 
 def slot_at(
@@ -73,7 +89,7 @@ def slot_at(
     urgent: bool,
     moved: Appointment | None = None,
 ) -> Slot:
-    """The free time that begins at `start`. Raises SlotTaken (without alternatives) or ValidationError."""
+    """The free time that begins at `start`. Raises SlotTaken or ValidationError."""
     _refuse_by_terms(schedule, start, length)
     end = start + length * MINUTE
     _expire_in_the_way(schedule.doctor_id, patient.pk, start, end)
@@ -88,7 +104,7 @@ def slot_at(
         if slot.start == start:
             return slot
     if offered_at(schedule, start, length, urgent=urgent, now=timezone.now()):
-        raise SlotTaken([])
+        raise SlotTaken(doctor=schedule.doctor_id, length=length, urgent=urgent)
     raise not_offered()
 
 
@@ -116,6 +132,10 @@ def offered_at(
     return next((slot for slot in slots_then if slot.start == start), None)
 
 
+def _not_bookable() -> ValidationError:
+    return ValidationError(_("This doctor cannot be booked at present."), code="not_bookable")
+
+
 def in_the_past() -> ValidationError:
     return ValidationError(_("This time lies in the past. Choose a later one."), code="past")
 
@@ -132,14 +152,14 @@ def patient_busy() -> ValidationError:
 
 
 @contextmanager
-def first_come() -> Iterator[None]:
+def first_come(doctor: int, length: int, *, urgent: bool) -> Iterator[None]:
     """What the database refuses becomes the sentence for whoever came second."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
         if broken(error, "appointment_doctor_free"):
-            raise SlotTaken([]) from error
+            raise SlotTaken(doctor=doctor, length=length, urgent=urgent) from error
         if broken(error, "appointment_patient_free"):
             raise patient_busy() from error
         raise

@@ -30,6 +30,7 @@ from appointments.models.around import (
 )
 from appointments.models.schedule import (
     DAY,
+    LENGTH_CHOICES,
     LENGTHS,
     ExceptionKind,
     Place,
@@ -45,6 +46,7 @@ __all__ = [
     "CANCELLED",
     "DAY",
     "LENGTHS",
+    "LENGTH_CHOICES",
     "OCCUPYING",
     "ON_LIST",
     "PASSING",

@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.validators import validate_time_zone
 
 LENGTHS = (15, 30, 45, 60)  # minutes that a visit may last
+LENGTH_CHOICES = [(length, str(length)) for length in LENGTHS]
 DAY = 24 * 60  # minutes of a day on the clock
 
 

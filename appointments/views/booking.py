@@ -61,8 +61,8 @@ def _choose(request: SignedInRequest, profile: DoctorProfile) -> HttpResponse:
             follows=_followed(request, profile, wanted),
         )
     except booking.SlotTaken as taken:
-        refused = {"refusal": taken.message, "alternatives": taken.next_free}
-        return _show_times(request, profile, wanted, status=409, **refused)
+        late = {"refusal": taken.message, "alternatives": taken.next_free}
+        return _show_times(request, profile, wanted, status=409, **late)
     except ValidationError as error:
         return _show_times(request, profile, wanted, status=422, refusal=error.messages[0])
     return redirect(_book_address(held, wanted.carried.get("analysis", "")))
@@ -130,7 +130,7 @@ def _followed(request: SignedInRequest, profile: DoctorProfile, wanted: Wanted) 
 def book(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """Turn a hold into a visit. Nothing that was written is lost, whatever became of the hold."""
     hold = _find(request, public_id)
-    if hold.booked_at is not None:
+    if _is_booked(hold):
         return redirect(hold)
     entry = WaitlistEntry.objects.visible_to(request.user).filter(offer=hold).first()
     if entry is not None and waitlist.replaced(entry):
@@ -150,7 +150,7 @@ def book(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         hold.refresh_from_db()
-    if hold.booked_at is not None:  # the other one of two clicks was quicker
+    if _is_booked(hold):  # the other one of two clicks was quicker
         return redirect(hold)
     context |= {"ran_out": not waitlist.is_live(hold), "present": own_hold(request.user)}
     return render(request, "appointments/booking/book.html", context, status=422 if form.errors else 200)
@@ -180,6 +180,11 @@ def _act(
     return redirect(visit)
 
 
+def _is_booked(hold: Appointment) -> bool:
+    """Whether a visit has come of it, whatever became of that."""
+    return hold.booked_at is not None
+
+
 def _booked(visit: Appointment) -> str:
     if visit.status == Status.REQUESTED:
         return _("Your request is sent. You are told as soon as the doctor has answered.")
@@ -191,7 +196,7 @@ def _booked(visit: Appointment) -> str:
 def release(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """Give a held time back. Twice is no error; what became a visit stays one."""
     hold = _find(request, public_id)
-    if hold.booked_at is not None:
+    if _is_booked(hold):
         return redirect(hold)
     entry = WaitlistEntry.objects.visible_to(request.user).filter(offer=hold).first()
     if entry is not None:

@@ -331,5 +331,5 @@ def test_an_idle_token_of_an_app_ends_too(app_of: AppOf, chen: User, alice: User
 def test_looking_around_writes_little(browse: Browse, chen: User, django_assert_num_queries: Any) -> None:
     client = browse(chen)
     client.get("/settings/")
-    with django_assert_num_queries(2):  # the session and the person, nothing written
+    with django_assert_num_queries(3):  # the session, the person and the bell, nothing written
         client.get("/settings/")

@@ -152,8 +152,8 @@ def test_names_of_devices() -> None:
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("alice", ["Home", "New analysis", "My analyses", "Doctors", "About"]),
-        ("chen", ["Home", "Patients", "Doctors", "About"]),
+        ("alice", ["Home", "New analysis", "My analyses", "Visits", "Doctors"]),
+        ("chen", ["Home", "My day", "Patients", "Doctors", "About"]),
         ("eve", ["Home", "Administration", "About"]),
     ],
 )

@@ -177,7 +177,5 @@ def test_a_full_day_of_25_hours_counts_its_first_visit(alice: User, chen_open: S
     last = midnight + timedelta(hours=24, minutes=30)
     with time_machine.travel(midnight - timedelta(minutes=2), tick=False):
         Appointment.objects.update(expires_at=midnight + timedelta(hours=1))
-        free = availability.free_times(
-            chen_open, length=30, since=last, until=last + timedelta(hours=1)
-        )
+        free = availability.free_times(chen_open, length=30, since=last, until=last + timedelta(hours=1))
     assert [slot.start for slot in free] == [last + HALF_HOUR]

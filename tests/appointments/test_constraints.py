@@ -182,7 +182,7 @@ def test_no_kind_of_insert_gets_past_the_triggers(alice: User, bob: User, chen: 
     new = {"public_id": "'new'", "room": "'new'"}
     new |= dict.fromkeys(("start", "blocked_from"), f"'{NOON:%Y-%m-%d %H:%M:%S}'")
     new |= dict.fromkeys(("end", "blocked_until"), f"'{later:%Y-%m-%d %H:%M:%S}'")
-    columns = [field.column for field in Appointment._meta.concrete_fields if not field.primary_key]
+    columns = [str(field.column) for field in Appointment._meta.concrete_fields if not field.primary_key]
     names = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(new.get(column, f'"{column}"') for column in columns)
     with connection.cursor() as cursor, refused(DOCTORS):
@@ -383,7 +383,7 @@ def write(cursor: Any, patient: User, doctor: User, begins: int) -> None:
     with connection.cursor() as look:
         present = {column.name for column in connection.introspection.get_table_description(look, TABLE)}
     values = {
-        field.column: field.get_db_prep_save(getattr(made, field.attname), connection)
+        str(field.column): field.get_db_prep_save(getattr(made, field.attname), connection)
         for field in Appointment._meta.concrete_fields
         if not field.primary_key and field.column in present
     }

@@ -171,7 +171,9 @@ def cases(draw: st.DrawFn) -> tuple[Terms, list[Taken], dict[str, object]]:
         taken.append(Taken(low, high, start))
     asked = {
         "length": draw(st.sampled_from(lengths)),
-        "now": since - draw(st.integers(-120, 30 * 60)) * MINUTE + timedelta(seconds=draw(st.integers(0, 59))),
+        "now": since
+        - draw(st.integers(-120, 30 * 60)) * MINUTE
+        + timedelta(seconds=draw(st.integers(0, 59))),
         "since": since,
         "until": since + draw(st.integers(1, 36 * 60)) * MINUTE,
         "urgent": draw(st.booleans()),
@@ -216,7 +218,9 @@ def test_it_does_not_matter_how_the_question_is_cut(
     whole = free_slots(terms, taken, **asked)  # type: ignore[arg-type]
     cut = min(asked["since"] + minutes * MINUTE, asked["until"])  # type: ignore[operator, call-overload]
     parts = free_slots(terms, taken, **asked | {"until": cut}) + free_slots(  # type: ignore[arg-type]
-        terms, taken, **asked | {"since": cut}  # type: ignore[arg-type]
+        terms,
+        taken,
+        **asked | {"since": cut},  # type: ignore[arg-type]
     )
     assert parts == whole
     assert next(each_free(terms, taken, **asked), None) == (whole[0] if whole else None)  # type: ignore[arg-type]
@@ -295,6 +299,24 @@ def test_a_year_far_ahead_has_its_changes_too() -> None:
 # What joins
 
 
+@pytest.mark.parametrize("ahead", [0, 3, 10])
+def test_a_visit_over_midnight_is_found_whenever_the_search_ends(ahead: int) -> None:
+    """Its end lies on a day that nobody asked for."""
+    terms = terms_in("Europe/Zurich", *every_day(0, 1440), lengths=(15, 60))
+    since = utc(2026, 6, 1, 21, 30) - ahead * DAY
+    free = all_free(terms, since, utc(2026, 6, 1, 21, 50), length=60)
+    assert free[-1].start == utc(2026, 6, 1, 21, 45)
+
+
+def test_a_day_that_comes_back_is_open_again() -> None:
+    """At one minute past midnight the clock goes back to 23:01 of the day before."""
+    terms = terms_in("America/St_Johns", *every_day(1410, 1440), lengths=(15,))
+    midnight = utc(2010, 11, 7, 2, 30)
+    free = all_free(terms, midnight, midnight + 3 * HOUR)
+    assert [slot.start for slot in free] == [midnight + 30 * MINUTE, midnight + 45 * MINUTE]
+    assert {str(day_of(terms, slot.start)) for slot in free} == {"2010-11-06"}
+
+
 def test_hours_go_on_over_midnight_for_one_visit() -> None:
     monday, tuesday = Rule(0, Hours(1380, 1440, "video")), Rule(1, Hours(0, 60, "video"))
     terms = terms_in("Europe/Zurich", monday, tuesday, lengths=(30, 45))
@@ -371,7 +393,10 @@ def test_a_day_that_is_full_offers_nothing() -> None:
     terms = terms_in("America/New_York", *every_day(0, 1440), visits_a_day=1)
     late = utc(2026, 6, 2, 3, 30)  # the evening of the first there
     taken = [Taken(late, late + 30 * MINUTE, late)]
-    days = {day_of(terms, slot.start) for slot in all_free(terms, utc(2026, 6, 1, 4), utc(2026, 6, 4, 4), taken=taken)}
+    days = {
+        day_of(terms, slot.start)
+        for slot in all_free(terms, utc(2026, 6, 1, 4), utc(2026, 6, 4, 4), taken=taken)
+    }
     assert days == {date(2026, 6, 2), date(2026, 6, 3)}
 
 
@@ -438,7 +463,8 @@ def test_a_month_of_one_doctor_takes_under_50_ms(zone: str) -> None:
         ),
     )
     taken = [
-        Taken(start, start + 35 * MINUTE, start) for start in (now + number * 3 * HOUR for number in range(240))
+        Taken(start, start + 35 * MINUTE, start)
+        for start in (now + number * 3 * HOUR for number in range(240))
     ]
     best = 1.0
     for _ in range(5):

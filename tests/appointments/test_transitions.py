@@ -126,8 +126,9 @@ class World:
     def _hold(self, patient: int, doctor: int, ahead: int, length: int) -> Appointment:
         now = timezone.now()
         start = now - (now - MONDAY) % (30 * MINUTE) + ahead * 30 * MINUTE
-        people = {"patient": self.patients[patient], "doctor": self.doctors[doctor]}
-        return booking.hold(**people, start=start, length=length)
+        return booking.hold(
+            patient=self.patients[patient], doctor=self.doctors[doctor], start=start, length=length
+        )
 
     def _take(self, *how: int) -> None:
         with transaction.atomic():
@@ -177,8 +178,8 @@ def people(visit: Appointment) -> tuple[int, int]:
 
 
 def snapshot() -> list[Any]:
-    models = (Appointment, AppointmentEvent, CareRelation, CareRelation.history.model)
-    return [list(model.objects.order_by("pk").values()) for model in models]  # type: ignore[attr-defined]
+    tables: list[Any] = [Appointment, AppointmentEvent, CareRelation, CareRelation.history.model]
+    return [list(table.objects.order_by("pk").values()) for table in tables]
 
 
 def check() -> None:

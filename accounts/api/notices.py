@@ -1,0 +1,83 @@
+"""What people were told, for apps."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import notices
+from accounts.models import Notice, User
+from dermaplatform.addresses import absolute
+
+
+class NoticeSerializer(serializers.ModelSerializer[Notice]):
+    """One thing that a person was told."""
+
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    text = serializers.SerializerMethodField(help_text="In the language and zone of the person.")
+    page = serializers.SerializerMethodField(help_text="The page that it is about, or null.")
+
+    class Meta:
+        model = Notice
+        fields = ("id", "kind", "text", "page", "created_at", "read_at")
+        read_only_fields = fields
+
+    def get_text(self, notice: Notice) -> str:
+        return notices.told([notice])[0].words
+
+    def get_page(self, notice: Notice) -> str | None:
+        return absolute(notice.url) if notice.url else None
+
+
+class LatestFirst(CursorPagination):
+    page_size = 30
+    ordering = ("-created_at", "-id")
+
+
+class NoticeList(generics.ListAPIView[Notice]):
+    """What you were told, the latest first."""
+
+    serializer_class = NoticeSerializer
+    pagination_class = LatestFirst
+    queryset = Notice.objects.none()
+
+    def get_queryset(self) -> QuerySet[Notice]:
+        return notices.of(cast(User, self.request.user))
+
+
+class NoticeRead(APIView):
+    """One of them."""
+
+    @extend_schema(operation_id="me_notices_read", request=None, responses=NoticeSerializer)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Mark it as read. Doing it again changes nothing."""
+        found = notices.read(user=cast(User, request.user), public_id=public_id)
+        if found is None:
+            raise Http404
+        found.refresh_from_db()
+        return Response(NoticeSerializer(found).data)
+
+
+class NoticesRead(APIView):
+    """All of them."""
+
+    @extend_schema(operation_id="me_notices_read_all", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Mark all as read."""
+        notices.read_all(user=cast(User, request.user))
+        return Response(status=204)
+
+
+urlpatterns: list[Any] = [
+    path("me/notices/", NoticeList.as_view(), name="api-notice-list"),
+    path("me/notices/read/", NoticesRead.as_view(), name="api-notices-read"),
+    path("me/notices/<uuid:public_id>/read/", NoticeRead.as_view(), name="api-notice-read"),
+]
