@@ -167,7 +167,8 @@ def _delete(visits: QuerySet[Appointment]) -> None:
     """Delete bare rows. A visit that is kept may have followed one of them."""
     pages = {visit.pk: visit.get_absolute_url() for visit in visits}
     keys = list(pages)
-    Notice.objects.filter(url__in=pages.values()).delete()  # they would lead nowhere
+    # What doctors were told would lead nowhere.
+    Notice.objects.filter(recipient__in=visits.values("doctor"), url__in=pages.values()).delete()
     AppointmentEvent.objects.filter(appointment__in=keys).delete()
     Appointment.objects.filter(Q(follows__in=keys) | Q(pk__in=keys)).update(follows=None)
     Appointment.objects.filter(pk__in=keys).delete()
