@@ -64,8 +64,8 @@ def choose(*, user: User, chosen: dict[str, Iterable[str]]) -> None:
     """Keep the ways that a person wants, by group. Raises ValidationError for a group or way not theirs."""
     known = groups_of(user)
     with transaction.atomic():
-        for group, wanted in chosen.items():
-            wanted = set(wanted)
+        for group, ways_chosen in chosen.items():
+            wanted = set(ways_chosen)
             if group not in known or not wanted <= set(Way):
                 raise ValidationError(_("This cannot be switched."), code="unknown")
             NotificationChoice.objects.update_or_create(

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 ANSWERS = (*BOOKED, Status.COMPLETED)  # visits that an urgent result has led to
 LONGEST_WORD = 500
+ONE_MAIL = timedelta(hours=12)  # in which a patient is reminded once, of however many results
 _BOOKED = frozenset({Happened.REQUESTED, Happened.CONFIRMED})
 _OFF = frozenset({Happened.DECLINED, Happened.CANCELLED, Happened.EXPIRED, Happened.NO_SHOW})
 
@@ -71,8 +72,11 @@ def _notice(analysis: Analysis) -> bool:
             patient = User.objects.select_for_update(no_key=True).get(pk=analysis.patient_id)
             if not _unanswered(timezone.now()).filter(pk=analysis.pk).exists():
                 return False
+            lately = timezone.now() - ONE_MAIL
+            told = UrgentFollowUp.objects.filter(analysis__patient=patient, noticed_at__gt=lately).exists()
             UrgentFollowUp.objects.create(analysis=analysis)
-            notify(patient, "urgent_reminder", link=link)
+            if not told:  # several results at once are one thing to do
+                notify(patient, "urgent_reminder", link=link)
     except IntegrityError:
         return False
     return True

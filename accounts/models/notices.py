@@ -11,7 +11,7 @@ from accounts.models.people import User
 
 
 class NoticeGroup(models.TextChoices):
-    """What can be switched off. Whatever is in no group concerns the account or its safety: it always comes."""
+    """What can be switched off. Whatever is in no group is about the account or its safety: it always comes."""
 
     VISITS = "visits", _("Visits: requests, answers, changes and offers")
     REMINDERS = "reminders", _("Reminders before a visit")

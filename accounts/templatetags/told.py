@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.filter
 def in_zone(moment: datetime) -> str:
-    """Day, time and zone of a moment, as somebody reads it who may be anywhere: "March 3, 2027, 10:00 (CET)"."""
+    """Day, time and zone of a moment: "March 3, 2027, 10:00 (CET)"."""
     local = timezone.localtime(moment)
     return _("%(day)s, %(time)s (%(zone)s)") % {
         "day": date_format(local, "DATE_FORMAT"),

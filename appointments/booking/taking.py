@@ -35,6 +35,7 @@ from appointments.booking.times import (
     not_offered,
     offered_at,
     record_open_until,
+    refuse_late,
     slot_at,
 )
 from appointments.models import (
@@ -69,6 +70,7 @@ def hold(
     horizon, not_offered, patient_busy, not_yours.
     """
     minutes = settings.DERMA_OFFER_MINUTES if offered else settings.DERMA_HOLD_MINUTES
+    refuse_late(patient, doctor, start, length, urgent=urgent)
     with transaction.atomic():
         schedule = locked(patient, doctor)
         if not offered:

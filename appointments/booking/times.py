@@ -15,15 +15,16 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.selectors import is_verified_doctor
 from appointments import slots
-from appointments.availability import free_times, next_free, terms_of
+from appointments.availability import bookable, free_times, next_free, terms_of
 from appointments.booking.steps import expire, lock
 from appointments.constraints import broken
-from appointments.models import Appointment, Schedule
+from appointments.models import LENGTHS, Appointment, Schedule
 from appointments.slots import Slot
 
 ALTERNATIVES = 3  # next free times that somebody who came too late is offered
 MINUTE = timedelta(minutes=1)
 LONGEST_BUFFER = timedelta(hours=2)
+FURTHEST = timedelta(days=366)  # beyond any horizon
 
 
 class SlotTaken(Exception):
@@ -62,6 +63,21 @@ def locked(patient: User, doctor: User) -> Schedule:
     if schedule is None or not is_verified_doctor(doctor):
         raise _not_bookable()
     return schedule
+
+
+def refuse_late(patient: User, doctor: User, start: datetime, length: int, *, urgent: bool) -> None:
+    """Whoever is plainly too late waits for nobody. Raises SlotTaken; all else is seen under the lock."""
+    now = timezone.now()
+    if length not in LENGTHS or not now < start < now + FURTHEST:
+        return
+    taken = Appointment.objects.occupying().filter(
+        doctor=doctor.pk, start__lt=start + length * MINUTE, end__gt=start
+    )
+    if not taken.exclude(patient=patient.pk).exclude(expires_at__lte=now).exists():
+        return
+    schedule = bookable(doctor) if patient.is_patient else None
+    if schedule and offered_at(schedule, start, length, urgent=urgent, now=now):
+        raise SlotTaken(doctor=doctor.pk, length=length, urgent=urgent)
 
 
 def slot_at(

@@ -105,7 +105,7 @@ def _can_cancel(visit: Appointment) -> bool:
 
 def _context(request: SignedInRequest, visit: Appointment) -> dict[str, Any]:
     """The visit, and until when a patient cancels it without a mark."""
-    record_access(request, visit.patient, Opened.PATIENTS)
+    record_access(request, visit.patient, Opened.VISIT, visit.public_id)
     free_until = visit.start - timedelta(hours=visit.doctor.schedule.cancel_hours)
     return {"visit": visit, "free_until": free_until, "is_late": free_until < timezone.now()}
 

@@ -1,6 +1,7 @@
 """A time is held, booked, moved and called off."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,11 +9,13 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts import verification
 from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, Role, User
 from appointments import booking
+from appointments.booking.times import first_come
 from appointments.models import (
     Actor,
     Appointment,
@@ -108,6 +111,18 @@ def test_what_is_held_is_taken(alice: User, bob: User, chen_open: Schedule) -> N
     assert start not in [slot.start for slot in caught.value.next_free]
     free = caught.value.next_free[0]
     assert booking.hold(patient=bob, doctor=chen_open.doctor, start=free.start, length=60).pk
+
+
+def test_who_is_plainly_too_late_waits_for_nobody(
+    alice: User, bob: User, chen_open: Schedule, django_assert_max_num_queries: Any
+) -> None:
+    start = first_free(chen_open, number=2)
+    asked: dict[str, Any] = {"doctor": chen_open.doctor, "start": start, "length": 30}
+    booking.hold(patient=alice, **asked)
+    with django_assert_max_num_queries(8) as queries, pytest.raises(booking.SlotTaken):
+        booking.hold(patient=bob, **asked)
+    assert not [query for query in queries if "SAVEPOINT" in query["sql"]]  # no transaction was begun
+    assert booking.hold(patient=alice, **asked).status == Status.HELD  # what she holds is hers to take anew
 
 
 def test_a_person_holds_one_time(alice: User, bob: User, chen_open: Schedule, diaz_open: Schedule) -> None:
@@ -500,7 +515,7 @@ def test_free_time_is_told_after_the_commit(
             booking.cancel(appointment=booked, by=alice)
         assert not doctors
         for callback in callbacks:
-            with pytest.raises(RuntimeError):
+            with suppress(RuntimeError):  # others send mails
                 callback()
     finally:
         time_freed.disconnect(hear)
@@ -766,3 +781,19 @@ def test_every_step_has_its_event(alice: User, chen: User, visit: Visit, clock: 
         ("checked_in", chen, "doctor"),
         ("completed", chen, "doctor"),
     ]
+
+
+def test_what_the_database_alone_refuses_is_a_sentence(
+    alice: User, bob: User, visit: Visit, diaz_open: Schedule
+) -> None:
+    """Nobody gets that far past the locks; if somebody does, it is still no error of ours."""
+    mine, his = visit(alice), visit(bob, 8)
+    asked: dict[str, Any] = {"doctor": mine.doctor_id, "length": 30, "urgent": False}
+    times = {name: getattr(mine, name) for name in ("start", "end", "blocked_from", "blocked_until")}
+    rows = Appointment.objects.filter(pk=his.pk)
+    with pytest.raises(booking.SlotTaken), first_come(**asked):
+        rows.update(**times)
+    with pytest.raises(ValidationError, match="another visit"), first_come(**asked):
+        rows.update(**times, doctor=diaz_open.doctor, patient=alice)
+    with pytest.raises(IntegrityError), first_come(**asked):
+        rows.update(place="moon")

@@ -71,6 +71,17 @@ def test_an_urgent_result_that_nothing_came_of_is_noticed_once(alice: User, urge
     assert Notice.objects.get(kind="urgent_reminder").url == f"/analyses/{urgent.public_id}/"
 
 
+def test_several_results_are_one_reminder(alice: User, urgent: Analysis, submit: Submit) -> None:
+    done(submit(alice, seed=1))
+    third = done(submit(alice, seed=2), days=2)
+    assert follow_up.sweep() == 2
+    assert OutgoingMail.objects.filter(kind="urgent_reminder").count() == 1
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        assert follow_up.sweep() == 1
+    assert UrgentFollowUp.objects.filter(analysis=third).exists()
+    assert OutgoingMail.objects.filter(kind="urgent_reminder").count() == 2
+
+
 def test_the_mail_says_nothing_clinical(urgent: Analysis) -> None:
     follow_up.sweep()
     mail = OutgoingMail.objects.get(kind="urgent_reminder")
@@ -291,6 +302,17 @@ def test_an_administrator_sees_who_waits_and_nothing_of_the_result(
     assert "elanoma" not in page
     assert "<img" not in page.split("<main")[1]
     assert browse(eve).post(f"{LIST}{open_loop.analysis.public_id}/close/").status_code == 403
+
+
+def test_the_first_page_leads_there(
+    alice: User, chen: User, eve: User, open_loop: UrgentFollowUp, browse: Browse
+) -> None:
+    assert LIST in browse(eve).get("/").content.decode()
+    assert LIST not in browse(chen).get("/").content.decode()
+    share(patient=alice, doctor=chen)
+    assert LIST in browse(chen).get("/").content.decode()
+    follow_up.close(follow_up=open_loop, by=chen, word="Seen.")
+    assert LIST not in browse(eve).get("/").content.decode()
 
 
 def test_it_is_no_page_for_patients(

@@ -1,0 +1,150 @@
+"""From an urgent result to a visit, on a desk and on a phone; and a hold that runs out."""
+
+import re
+from typing import Any
+
+import pytest
+from django.urls import NoReverseMatch, reverse
+from playwright.sync_api import Page, expect
+
+from tests.browser import axe
+from tests.browser.test_every_page import expect_no_overflow
+from tests.browser.visits import DEVICES, Visits
+from tests.processes.platform import Platform, wait_until
+
+# Dr Chen sees urgent cases only, from tomorrow on; Bob has a result that is urgent.
+OPEN = """
+from datetime import date, timedelta
+from accounts.models import User
+from appointments.models import *
+chen = User.objects.get(email="chen@example.org")
+schedule = schedule_of(chen)
+Schedule.objects.filter(pk=schedule.pk).update(
+    time_zone="Europe/Zurich", lengths=[30, 60], notice_hours=0, release_hours=0
+)
+schedule.rules.all().delete()
+tomorrow = date.today() + timedelta(days=1)
+for weekday in range(7):
+    WeeklyRule.objects.create(
+        schedule=schedule, weekday=weekday, begins=480, ends=720, valid_from=tomorrow, for_urgent=True
+    )
+"""
+URGENT = """
+from diagnosis.models import Analysis
+Analysis.objects.filter(public_id="{}").update(urgency="urgent")
+"""
+RUN_OUT = """
+from django.utils import timezone
+from appointments.models import Appointment
+Appointment.objects.filter(status="held").update(expires_at=timezone.now())
+"""
+
+
+@pytest.fixture(scope="module")
+def urgent(site: Platform) -> str:
+    """The id of Bob's result."""
+    site.manage("shell", "-c", OPEN)
+    client = site.client("bob@example.org")
+    analysis = client.submit(seed=4711)
+    wait_until(lambda: client.analysis(analysis)["status"] == "done", 90, "the result")
+    site.manage("shell", "-c", URGENT.format(analysis))
+    return analysis
+
+
+def has_visit_page() -> bool:
+    try:
+        reverse("appointments:visit", args=["00000000-0000-0000-0000-000000000000"])
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def check(page: Page) -> None:
+    assert axe.violations(page) == []
+    expect_no_overflow(page)
+
+
+def open_times(page: Page, analysis: str) -> None:
+    """As a patient finds them from the result."""
+    page.goto(f"/analyses/{analysis}/")
+    page.get_by_role("link", name="Book with this result").click()
+    expect(page.get_by_text("your result goes along")).to_be_visible()
+    page.get_by_role("link", name=re.compile("Book a visit ?: .*Chen")).click()
+    expect(page.get_by_role("heading", level=1, name="Pick a time")).to_be_visible()
+    expect(page.get_by_text("Your result is urgent.")).to_be_visible()
+
+
+def choose(page: Page) -> None:
+    page.get_by_role("button", name=re.compile(r"^\d\d:\d\d")).first.click()
+    expect(page.get_by_role("heading", level=1, name="Book this visit")).to_be_visible()
+
+
+@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
+def test_from_an_urgent_result_to_a_visit(
+    site: Platform, visits: Visits, device: dict[str, Any], urgent: str
+) -> None:
+    page = visits.open("bob", device)
+    open_times(page, urgent)
+    check(page)
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("link", name="60 minutes").click()
+    expect(page.get_by_role("link", name="60 minutes")).to_have_attribute("aria-current", "true")
+    page.get_by_role("table").get_by_role("link").last.click()
+    page.wait_for_url("**day=*")
+    assert page.evaluate("window.sameDocument"), "the page was loaded again"
+    check(page)
+    choose(page)
+
+    expect(page.get_by_text(re.compile("is kept for you until"))).to_be_visible()
+    expect(page.get_by_role("group", name="The results").get_by_role("checkbox", checked=True)).to_have_count(
+        1
+    )
+    check(page)
+    page.get_by_label("Why you come").fill("It has grown since summer")
+    page.get_by_role("button", name="Choose another time").click()
+    expect(page.get_by_text("You hold")).to_be_visible()
+    choose(page)
+    expect(page.get_by_label("Why you come")).to_have_value("It has grown since summer")
+    if not has_visit_page():
+        pytest.skip("There is no page of a visit here.")
+    page.get_by_role("button", name="Confirm the visit").click()
+    page.wait_for_url(re.compile(r"/visits/[0-9a-f-]{36}/$"))
+    expect(page.get_by_text("Your visit is booked.")).to_be_visible()
+    page.go_back()
+    page.wait_for_url(re.compile(r"/visits/[0-9a-f-]{36}/$"))
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_hold_that_runs_out_loses_nothing(
+    site: Platform, visits: Visits, urgent: str, scripts: bool
+) -> None:
+    page = visits.open("bob", java_script_enabled=scripts)
+    open_times(page, urgent)
+    choose(page)
+    page.get_by_label("Why you come").fill("It itches")
+    site.manage("shell", "-c", RUN_OUT)
+    confirm = page.get_by_role("button", name="Confirm the visit")
+    with visits.expected("status of 422"):
+        confirm.click()
+        expect(page.get_by_role("heading", name="This time is not kept for you")).to_be_visible()
+    if scripts:
+        check(page)
+    page.get_by_role("button", name="Hold it again").click()
+    expect(page.get_by_text(re.compile("is kept for you until"))).to_be_visible()
+    expect(page.get_by_label("Why you come")).to_have_value("It itches")
+    page.get_by_role("button", name="Do not book").click()
+    expect(page.get_by_text("Nothing is booked.")).to_be_visible()
+
+
+def test_the_countdown_says_when_it_is_over(site: Platform, visits: Visits, urgent: str) -> None:
+    page = visits.open("bob")
+    page.clock.install()
+    open_times(page, urgent)
+    choose(page)
+    expect(page.get_by_text(re.compile("5 minutes left|4 minutes left"))).to_be_visible()
+    page.clock.run_for("04:30")
+    expect(page.get_by_text(re.compile(r"^\d+ seconds? left$"))).to_be_visible()
+    page.clock.run_for("01:00")
+    expect(page.get_by_text("ran out. What you wrote is still here").first).to_be_visible()
+    page.get_by_role("button", name="Do not book").click()
+    expect(page.get_by_text("Nothing is booked.")).to_be_visible()
