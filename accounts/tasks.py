@@ -65,7 +65,7 @@ def sweep_exports() -> None:
 
 @default_task(soft_time_limit=240, time_limit=270)
 def sweep_files() -> None:
-    """Delete what nobody needs any more: records whose time is over, old notices and sessions, stray files."""
+    """Delete what nobody needs: records whose time is over, old notices and sessions, stray files."""
     notices.forget_old()
     erasure.erase_lapsed()
     SessionStore.clear_expired()
