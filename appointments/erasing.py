@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.erasure import erased_people
-from accounts.models import User
+from accounts.models import Notice, User
 from accounts.registries import Erasure, Kept
 from appointments import booking, notes, visit_files
 from appointments.models import (
@@ -165,7 +165,10 @@ def _strip(visits: QuerySet[Appointment]) -> list[str]:
 
 def _delete(visits: QuerySet[Appointment]) -> None:
     """Delete bare rows. A visit that is kept may have followed one of them."""
-    keys = list(visits.values_list("pk", flat=True))
+    pages = {visit.pk: visit.get_absolute_url() for visit in visits}
+    keys = list(pages)
+    # What doctors were told would lead nowhere.
+    Notice.objects.filter(recipient__in=visits.values("doctor"), url__in=pages.values()).delete()
     AppointmentEvent.objects.filter(appointment__in=keys).delete()
     Appointment.objects.filter(Q(follows__in=keys) | Q(pk__in=keys)).update(follows=None)
     Appointment.objects.filter(pk__in=keys).delete()

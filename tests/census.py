@@ -39,6 +39,7 @@ from appointments.models import (
     Place,
     Schedule,
     ScheduleException,
+    UrgentFollowUp,
     VisitFile,
     VisitNote,
     WaitlistEntry,
@@ -111,6 +112,7 @@ class World:
             "waiting/": wait,
             "notices/": notice,
             "settings/hours/exceptions/": day_off,
+            "follow-ups/": {"public_id": self.examined.public_id},
             "calendar/": {"token": FEED},
             "about/classifier/": {"release": default_release(), "name": "none"},
             "admin/diagnosis/releasechange/": {"release": default_release()},
@@ -167,11 +169,12 @@ def make_world(people: dict[str, User], submit: Callable[..., Analysis]) -> Worl
     _relation(alice, frey)
     _relation(alice, people["diaz"], since=now - timedelta(days=2), until=now - timedelta(days=1))
     tokens = {name: _sign_in(person) for name, person in people.items()}
+    examined = _examined(submit(alice, seed=1))
     return World(
         people=people,
         tokens=tokens,
         analysis=submit(alice),
-        examined=_examined(submit(alice, seed=1)),
+        examined=examined,
         relation=_relation(alice, people["chen"]),
         export=export,
         application=hand_in(frey),
@@ -184,11 +187,11 @@ def make_world(people: dict[str, User], submit: Callable[..., Analysis]) -> Worl
             until=now - timedelta(days=1, hours=23),
         ),
         key=_passkey(alice),
-        visits=_visits(alice, people["chen"], frey),
+        visits=_visits(alice, people["chen"], frey, examined),
     )
 
 
-def _visits(alice: User, chen: User, frey: User) -> Visits:
+def _visits(alice: User, chen: User, frey: User, urgent: Analysis) -> Visits:
     schedule = Schedule.objects.create(doctor=chen, time_zone="Europe/Zurich", notice_hours=0)
     WeeklyRule.objects.bulk_create(
         WeeklyRule(schedule=schedule, weekday=weekday, begins=0, ends=24 * 60, place=Place.CLINIC)
@@ -206,6 +209,7 @@ def _visits(alice: User, chen: User, frey: User) -> Visits:
         status=WaitStatus.OFFERED,
         offer=_hold(alice, chen, free[4].start, offered=True),
     )
+    UrgentFollowUp.objects.create(analysis=urgent)  # after the booking, which would close it
     frey_schedule = Schedule.objects.create(doctor=frey, time_zone="Europe/Zurich")
     tomorrow = timezone.localdate() + timedelta(days=1)
     file = VisitFile(appointment=booked, by=alice, title=SECRET, content_type="image/png")

@@ -214,6 +214,99 @@ TABLE = """
 /admin/<app_label>/                                       GET,POST,PATCH,DELETE  302 302 302 302 302 302 200
 /admin/<url>                                              GET,POST,PATCH,DELETE  302 302 302 302 302 302 404
 
+# Visits, hours and what people are told.
+/notices/                                                 GET                    302 200 200 200 200 200 200
+                                                          POST,PATCH,DELETE      405
+/notices/read/                                            GET,PATCH,DELETE       405
+                                                          POST                   302
+/notices/<public_id>/                                     GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 404 404 404 404
+/settings/notifications/                                  GET                    302 200 200 200 200 200 200
+                                                          POST                   302
+                                                          PATCH,DELETE           405
+/doctors/<public_id>/times/                               GET                    200
+                                                          POST                   302 422 422 403 403 403 403
+                                                          PATCH,DELETE           405
+/doctors/<public_id>/wait/                                GET,PATCH,DELETE       405
+                                                          POST                   302 302 302 403 403 403 403
+/visits/<public_id>/book/                                 GET                    302 200 404 403 403 403 403
+                                                          POST                   302 302 404 403 403 403 403
+                                                          PATCH,DELETE           405
+/visits/<public_id>/release/                              GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 403 403 403 403
+/visits/<public_id>/move/                                 GET                    302 200 404 200 404 404 404
+                                                          POST                   302 422 404 422 404 404 404
+                                                          PATCH,DELETE           405
+/visits/<public_id>/cancel/                               GET                    302 200 404 200 404 404 404
+                                                          POST                   302 302 404 422 404 404 404
+                                                          PATCH,DELETE           405
+/visits/<public_id>/wait/                                 GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 403 403 403 403
+/waiting/                                                 GET                    302 200 200 403 403 403 403
+                                                          POST,PATCH,DELETE      405
+/waiting/<public_id>/offer/                               GET                    302 200 404 403 403 403 403
+                                                          POST                   302 302 404 403 403 403 403
+                                                          PATCH,DELETE           405
+/waiting/<public_id>/decline/                             GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 403 403 403 403
+/waiting/<public_id>/leave/                               GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 403 403 403 403
+/visits/                                                  GET                    302 200 200 302 302 302 403
+                                                          POST,PATCH,DELETE      405
+/visits/<public_id>/                                      GET                    302 200 404 200 404 404 404
+                                                          POST,PATCH,DELETE      405
+/visits/<public_id>/confirm/                              GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 302 404 404 404
+/visits/<public_id>/decline/                              GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 422 404 404 404
+/visits/<public_id>/check-in/                             GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 302 404 404 404
+/visits/<public_id>/complete/                             GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 302 404 404 404
+/visits/<public_id>/no-show/                              GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 302 404 404 404
+/visits/<public_id>/note/                                 GET                    302 403 404 200 404 404 404
+                                                          POST                   302 403 404 302 404 404 404
+                                                          PATCH,DELETE           405
+/visits/<public_id>/files/                                GET,PATCH,DELETE       405
+                                                          POST                   302 422 404 422 404 404 403
+/visits/<public_id>/files/<file_id>/                      GET                    302 200 404 200 404 404 404
+                                                          POST,PATCH,DELETE      405
+/visits/<public_id>/rating/                               GET,PATCH,DELETE       405
+                                                          POST                   302 422 404 403 404 404 404
+/visits/<public_id>/photo/                                GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 422 404 404 404
+/day/                                                     GET                    302 403 403 200 200 200 403
+                                                          POST,PATCH,DELETE      405
+/week/                                                    GET                    302 403 403 200 200 200 403
+                                                          POST,PATCH,DELETE      405
+/settings/hours/                                          GET                    302 403 403 200 200 200 403
+                                                          POST                   302 403 403 409 302 302 403
+                                                          PATCH,DELETE           405
+/settings/hours/terms/                                    GET                    302 403 403 200 200 200 403
+                                                          POST                   302 403 403 422 422 422 403
+                                                          PATCH,DELETE           405
+/settings/hours/exceptions/                               GET                    302 403 403 200 200 200 403
+                                                          POST,PATCH,DELETE      405
+/settings/hours/exceptions/add/                           GET                    302 403 403 200 200 200 403
+                                                          POST                   302 403 403 422 422 422 403
+                                                          PATCH,DELETE           405
+/settings/hours/exceptions/<public_id>/remove/            GET,PATCH,DELETE       405
+                                                          POST                   302 403 403 404 404 302 403
+/settings/hours/preview/                                  GET                    302 403 403 200 200 200 403
+                                                          POST,PATCH,DELETE      405
+/settings/calendar/                                       GET,POST               302 200 200 200 200 200 403
+                                                          PATCH,DELETE           405
+/settings/calendar/revoke/                                GET,PATCH,DELETE       405
+                                                          POST                   302 302 302 302 302 302 403
+/calendar/<token>.ics                                     GET                    200
+                                                          POST,PATCH,DELETE      405
+/follow-ups/                                              GET                    302 403 403 200 200 200 200
+                                                          POST,PATCH,DELETE      405
+/follow-ups/<public_id>/close/                            GET                    302 403 403 200 404 404 403
+                                                          POST                   302 403 403 422 404 404 403
+                                                          PATCH,DELETE           405
+
 # The API.
 /api/v1/health/                                           GET                    503
                                                           POST,PATCH,DELETE      405
@@ -255,6 +348,49 @@ TABLE = """
                                                           POST,PATCH,DELETE      401 403 403 405 405 405 405
 /api/v1/patients/<public_id>/                             GET                    401 403 403 200 404 404 404
                                                           POST,PATCH,DELETE      401 403 403 405 405 405 405
+/api/v1/me/notices/                                       GET                    401 200 200 200 200 200 200
+                                                          POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/me/notices/read/                                  GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 204 204 204 204 204 204
+/api/v1/me/notices/<public_id>/read/                      GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 200 404 404 404 404 404
+/api/v1/appointments/                                     GET                    401 200 200 200 200 200 200
+                                                          POST                   401 400 400 403 403 403 403
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/                         GET                    401 200 404 200 404 404 404
+                                                          POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/cancel/                  GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 200 404 400 404 404 404
+/api/v1/appointments/<public_id>/check-in/                GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 409 404 404 404
+/api/v1/appointments/<public_id>/complete/                GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 409 404 404 404
+/api/v1/appointments/<public_id>/confirm/                 GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 409 404 404 404
+/api/v1/appointments/<public_id>/decline/                 GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 400 404 404 404
+/api/v1/appointments/<public_id>/no-show/                 GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 409 404 404 404
+/api/v1/appointments/<public_id>/reschedule/              GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 400 404 400 404 404 404
+/api/v1/doctors/<public_id>/slots/                        GET                    400
+                                                          POST,PATCH,DELETE      405
+/api/v1/me/hours/                                         GET,PATCH              401 403 403 200 200 200 403
+                                                          POST,DELETE            401 403 403 405 405 405 403
+/api/v1/me/hours/exceptions/                              GET                    401 403 403 200 200 200 403
+                                                          POST                   401 403 403 400 400 400 403
+                                                          PATCH,DELETE           401 403 403 405 405 405 403
+/api/v1/me/hours/exceptions/<public_id>/                  GET,POST,PATCH         401 403 403 405 405 405 403
+                                                          DELETE                 401 403 403 404 404 204 403
+/api/v1/me/waitlist/                                      GET                    401 200 200 403 403 403 403
+                                                          POST                   401 400 400 403 403 403 403
+                                                          PATCH,DELETE           401 405 405 403 403 403 403
+/api/v1/me/waitlist/<public_id>/                          GET,POST,PATCH         401 405 405 403 403 403 403
+                                                          DELETE                 401 204 404 403 403 403 403
+/api/v1/me/waitlist/<public_id>/decline/                  GET,PATCH,DELETE       401 405 405 403 403 403 403
+                                                          POST                   401 204 404 403 403 403 403
+/api/v1/me/waitlist/<public_id>/take/                     GET,PATCH,DELETE       401 405 405 403 403 403 403
+                                                          POST                   401 200 404 403 403 403 403
 /api/docs/                                                GET                    200
                                                           POST,PATCH,DELETE      405
 

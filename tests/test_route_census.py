@@ -99,6 +99,9 @@ OF_ALICE = (
     "api/v1/appointments/<",
 )
 
+# Urgent results that nothing has come of: administrators read whose they are, and are seen.
+NAMED_TO_ADMINISTRATORS = {"eve": ("follow-ups/",)}
+
 
 def what_is_wrong(world: World, route: str, who: str, answer: Answer) -> str:
     """Whether somebody saw more of Alice than they may, or saw something and nobody wrote it down."""
@@ -110,9 +113,9 @@ def what_is_wrong(world: World, route: str, who: str, answer: Answer) -> str:
     if who == "alice":
         return "her own look was logged" if answer.events else ""
     if who == "chen":
-        saw = answer.status == 200 and (shown or route.startswith(OF_ALICE))
+        saw = shown or (answer.status == 200 and route.startswith(OF_ALICE))
         return "" if bool(saw) == bool(answer.events) else f"{who} saw {shown}, logged {answer.events} times"
-    if answer.events:
+    if answer.events and route not in NAMED_TO_ADMINISTRATORS.get(who, ()):
         return f"{who} is in the log"
     return f"{who} was shown {shown}" if shown else ""
 

@@ -14,6 +14,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, User
@@ -100,16 +101,22 @@ class AppointmentViewSet(
         *,
         by_doctor: bool,
         suspended_may: bool = False,
-        **options: Any,
+        body: type[Serializer[Any]] | None = None,
     ) -> Response:
         """One step of a visit; what only doctors do is 403 for the patient.
 
-        A doctor who may not practise at present lets patients go, and does nothing else.
+        A doctor who may not practise at present lets patients go, and does nothing else. What is sent along
+        is looked at last: to whom a visit is not visible, it is not there.
         """
         appointment = self.get_object()
         by = cast(User, self.request.user)
         if by_doctor and not (by.is_doctor and (suspended_may or is_verified_doctor(by))):
             raise PermissionDenied
+        options = {}
+        if body is not None:
+            asked = body(data=self.request.data)
+            asked.is_valid(raise_exception=True)
+            options = asked.validated_data
         with told():
             service(appointment=appointment, by=by, **options)
         return self._answer(self.get_object())
@@ -124,21 +131,19 @@ class AppointmentViewSet(
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, public_id: Any) -> Response:
         """The doctor does not take a request, and says why."""
-        return self._do(booking.decline, by_doctor=True, suspended_may=True, reason=_because(request))
+        return self._do(booking.decline, by_doctor=True, suspended_may=True, body=Because)
 
     @extend_schema(request=NewTime, responses=AppointmentSerializer)
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, public_id: Any) -> Response:
         """Move a visit; the old time is kept until the new one is sure."""
-        asked = NewTime(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return self._do(booking.reschedule, by_doctor=False, **asked.validated_data)
+        return self._do(booking.reschedule, by_doctor=False, body=NewTime)
 
     @extend_schema(request=Because, responses=AppointmentSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, public_id: Any) -> Response:
         """Call a visit off."""
-        return self._do(booking.cancel, by_doctor=False, reason=_because(request))
+        return self._do(booking.cancel, by_doctor=False, body=Because)
 
     @extend_schema(request=None, responses=AppointmentSerializer)
     @action(detail=True, methods=["post"], url_path="check-in")
@@ -157,12 +162,6 @@ class AppointmentViewSet(
     def no_show(self, request: Request, public_id: Any) -> Response:
         """The patient did not come."""
         return self._do(booking.no_show, by_doctor=True)
-
-
-def _because(request: Request) -> str:
-    asked = Because(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return str(asked.validated_data["reason"])
 
 
 def _make(patient: User, answers: dict[str, Any]) -> Appointment:
