@@ -1,8 +1,9 @@
 """What this app adds to the copy of a person's data: visits, doctors' notes, waiting, hours."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from django.db.models import Field
 from django.utils.translation import gettext as _
 
 from accounts import fhir
@@ -291,7 +292,9 @@ def terms(user: User) -> ExportSection:
     schedule = Schedule.objects.filter(doctor=user).first()
     rows = [
         {
-            _("Question"): str(Schedule._meta.get_field(name).verbose_name).capitalize(),
+            _("Question"): str(
+                cast("Field[Any, Any]", Schedule._meta.get_field(name)).verbose_name
+            ).capitalize(),
             _("Answer"): getattr(schedule, name),
         }
         for name in _TERMS

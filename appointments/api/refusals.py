@@ -43,7 +43,7 @@ class SlotSerializer(serializers.Serializer[Slot]):
 
 
 def as_slots(slots: Iterable[Slot]) -> list[dict[str, Any]]:
-    return list(SlotSerializer(list(slots), many=True).data)
+    return list(SlotSerializer(list(slots), many=True).data)  # type: ignore[arg-type]
 
 
 @contextmanager

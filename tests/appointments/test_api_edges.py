@@ -60,7 +60,7 @@ def test_days_are_those_of_who_asks_and_both_ends_count(
     alice.time_zone = "Asia/Tokyo"
     alice.save()
     first = timezone.now().date() + timedelta(days=10)
-    query = {"from": first, "to": first + timedelta(days=1), "length": "30"}
+    query: dict[str, Any] = {"from": first, "to": first + timedelta(days=1), "length": "30"}
     for client, zone in ((APIClient(), datetime.UTC), (app_of(alice), alice.zone)):
         found = client.get(slots_of(chen_open), query).json()["results"]
         days = {datetime.datetime.fromisoformat(one["start"]).astimezone(zone).date() for one in found}
@@ -75,7 +75,7 @@ def test_only_an_urgent_result_of_ones_own_opens_what_is_kept(
     Schedule.objects.update(release_hours=0)
     analysis = finished(submit(alice), urgency)
     day = timezone.now().date() + timedelta(days=5)
-    query = {"from": day, "to": day, "length": 30}
+    query: dict[str, Any] = {"from": day, "to": day, "length": 30}
     with_result = query | {"analysis": str(analysis.public_id)}
     opened = app_of(alice).get(slots_of(chen_open), with_result).json()["results"]
     assert bool(opened) == (urgency == Urgency.URGENT)
@@ -98,7 +98,9 @@ def test_what_one_has_elsewhere_is_not_free(
     booked = visit(alice)
     day = booked.start.date()
     for client, free in ((APIClient(), True), (app_of(alice), False)):
-        found = client.get(slots_of(diaz_open), {"from": day, "to": day, "length": 30}).json()["results"]
+        found = client.get(slots_of(diaz_open), {"from": str(day), "to": str(day), "length": 30}).json()[
+            "results"
+        ]
         starts = {datetime.datetime.fromisoformat(one["start"]) for one in found}
         assert (booked.start in starts) == free
 
