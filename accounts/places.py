@@ -71,6 +71,13 @@ PLACES = (
     ),
     Place("usersessions_list", _("Devices"), _("Where you are signed in"), "monitor"),
     Place("accounts:language", _("Language and time zone"), _("How times and texts are shown"), "globe"),
+    Place(
+        "appointments:calendar",
+        _("Calendar"),
+        _("Your visits in a calendar program of yours"),
+        "calendar",
+        PATIENTS | DOCTORS,
+    ),
     Place("accounts:notifications", _("Notifications"), _("What you are told, and by which way"), "bell"),
     Place(
         "accounts:consents",

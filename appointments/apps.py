@@ -15,7 +15,7 @@ class AppointmentsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import notices as told
         from accounts import registries
-        from appointments import notices, waitlist  # noqa: F401  (connect their receivers)
+        from appointments import follow_up, notices, waitlist  # noqa: F401  (connect their receivers)
         from appointments.availability import next_free_times
 
         told.GROUPS.update(notices.GROUPS)

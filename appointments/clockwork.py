@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from appointments import booking, photos, waitlist
+from appointments import booking, follow_up, photos, reminders, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -15,6 +15,8 @@ EVERY: list[Callable[[], object]] = [
     booking.forget_keys,
     waitlist.sweep,
     photos.remind_due,
+    reminders.send_due,
+    follow_up.sweep,
 ]
 
 

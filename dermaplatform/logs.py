@@ -23,6 +23,7 @@ _IN_TEXTS = (
     re.compile(r"(?<=/confirm-email/)[^/\s]+"),  # the links in mails open an account
     re.compile(r"(?<=/password/reset/key/)[^/\s]+"),
     re.compile(r"(?<=/erased/)[^/\s]+"),  # the address of a receipt, known to its owner alone
+    re.compile(r"(?<=/calendar/)[^/\s]+"),  # whoever has this address reads somebody's visits
 )
 
 

@@ -1,3 +1,9 @@
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from appointments.views import calendar
+
+urlpatterns = [
+    path("settings/calendar/", calendar.calendar, name="calendar"),
+    path("settings/calendar/revoke/", calendar.revoke, name="calendar-revoke"),
+    path("calendar/<str:token>.ics", calendar.feed, name="feed"),
+]

@@ -1,3 +1,8 @@
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from appointments.views import notices
+
+urlpatterns = [
+    path("follow-ups/", notices.follow_ups, name="follow-ups"),
+    path("follow-ups/<uuid:public_id>/close/", notices.close, name="close-follow-up"),
+]
