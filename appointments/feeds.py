@@ -51,7 +51,7 @@ def read(token: str) -> str | None:
     )
     visits = visits.select_related("patient", "doctor__doctor_profile").order_by("start", "pk")
     changed = visits.annotate(changed_at=Max("events__at"))
-    rows = [(visit, visit.changed_at or visit.created_at) for visit in changed]
+    rows = [(visit, visit.changed_at or visit.created_at) for visit in changed]  # type: ignore[attr-defined]
     # Who may not practise at present reads no names here either.
     with_names = feed.with_names and is_verified_doctor(feed.user)
     return calendars.feed(feed.user, rows, with_names=with_names)
