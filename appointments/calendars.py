@@ -5,7 +5,7 @@ program has to know a zone.
 """
 
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ def invitation(visit: Appointment, recipient: User) -> str:
     with as_read_by(recipient):
         calendar = _calendar()
         calendar.add("method", "CANCEL" if is_off else "REQUEST")
-        event = _event(visit, _("Visit booked with Derma"))
+        event = _event(visit, _("Visit booked with Derma"), timezone.now())
         organiser = vCalAddress(f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
         organiser.params["CN"] = vText("Derma")
         event["organizer"] = organiser
@@ -41,13 +41,13 @@ def invitation(visit: Appointment, recipient: User) -> str:
     return _text(calendar)
 
 
-def feed(user: User, visits: Iterable[Appointment], *, with_names: bool) -> str:
-    """This person's visits, to be fetched by a calendar program again and again."""
+def feed(user: User, visits: Iterable[tuple[Appointment, datetime]], *, with_names: bool) -> str:
+    """This person's visits, each with its last change: the same text for as long as nothing has changed."""
     with as_read_by(user):
         calendar = _calendar()
         calendar.add("x-wr-calname", _("Visits (Derma)"))
-        for visit in visits:
-            calendar.add_component(_event(visit, _title(visit, user, with_names)))
+        for visit, changed_at in visits:
+            calendar.add_component(_event(visit, _title(visit, user, with_names), changed_at))
     return _text(calendar)
 
 
@@ -65,11 +65,11 @@ def _calendar() -> Calendar:
     return calendar
 
 
-def _event(visit: Appointment, title: str) -> Event:
+def _event(visit: Appointment, title: str, stamp: datetime) -> Event:
     event = Event()
     event.add("uid", uid(visit))
     event.add("sequence", visit.sequence)
-    event.add("dtstamp", timezone.now().astimezone(UTC))
+    event.add("dtstamp", stamp.astimezone(UTC))
     event.add("dtstart", visit.start.astimezone(UTC))
     event.add("dtend", visit.end.astimezone(UTC))
     event.add("summary", title)

@@ -5,10 +5,12 @@ import secrets
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.selectors import is_verified_doctor
 from appointments import calendars
 from appointments.models import BOOKED, Appointment, CalendarFeed, Status
 from dermaplatform.addresses import absolute
@@ -48,7 +50,11 @@ def read(token: str) -> str | None:
         status__in=(*BOOKED, Status.COMPLETED), start__gte=timezone.now() - PAST
     )
     visits = visits.select_related("patient", "doctor__doctor_profile").order_by("start", "pk")
-    return calendars.feed(feed.user, visits, with_names=feed.with_names and feed.user.is_doctor)
+    changed = visits.annotate(changed_at=Max("events__at"))
+    rows = [(visit, visit.changed_at or visit.created_at) for visit in changed]  # type: ignore[attr-defined]
+    # Who may not practise at present reads no names here either.
+    with_names = feed.with_names and is_verified_doctor(feed.user)
+    return calendars.feed(feed.user, rows, with_names=with_names)
 
 
 def _digest(token: str) -> str:

@@ -92,7 +92,9 @@ def _on_visit_changed(appointment: Appointment, happened: Happened, **signal: An
 
 
 def _close_by(visit: Appointment) -> None:
-    open_ones = UrgentFollowUp.objects.filter(closed_at=None, analysis__patient=visit.patient_id)
+    """Results that came after it was booked are not answered by it, unless they are attached."""
+    answered = Q(analysis__finished_at__lte=visit.booked_at) | Q(analysis__attached_to__appointment=visit)
+    open_ones = UrgentFollowUp.objects.filter(answered, closed_at=None, analysis__patient=visit.patient_id)
     open_ones.update(closed_at=timezone.now(), appointment=visit)
 
 

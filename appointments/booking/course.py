@@ -35,7 +35,14 @@ def confirm(*, appointment: Appointment, by: User) -> Appointment:
     with changing(appointment):
         refuse_stale(appointment)
         only_verified(by)
-        move(appointment, Status.CONFIRMED, by=by, actor=Actor.DOCTOR)
+        # What the patient moved stands in calendars already, as not yet sure: this must be newer.
+        move(
+            appointment,
+            Status.CONFIRMED,
+            by=by,
+            actor=Actor.DOCTOR,
+            sequence=appointment.sequence + 1,
+        )
         tell(appointment, Happened.CONFIRMED, by=by)
     return appointment
 

@@ -1,10 +1,14 @@
 """A person's visits in a calendar program of theirs."""
 
+import hashlib
+
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Role
@@ -12,6 +16,8 @@ from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
 from appointments import feeds
 from appointments.forms.notices import FeedForm
+from dermaplatform import problems
+from dermaplatform.throttling import API, network_of, wait_for
 
 
 @never_cache
@@ -38,11 +44,15 @@ def revoke(request: SignedInRequest) -> HttpResponse:
     return redirect("appointments:calendar")
 
 
-@never_cache
+@cache_control(private=True, no_cache=True)
 @require_safe
-def feed(request: HttpRequest, token: str) -> HttpResponse:
-    """For calendar programs, which sign in with the address alone."""
+def feed(request: HttpRequest, token: str) -> HttpResponseBase:
+    """For calendar programs, which sign in with the address alone. 304 while nothing has changed."""
+    if wait := wait_for(API, address=network_of(request)):
+        return problems.too_many_requests(request, wait=wait)
     text = feeds.read(token)
     if text is None:
         raise Http404
-    return HttpResponse(text, content_type="text/calendar; charset=utf-8")
+    etag = quote_etag(hashlib.sha256(text.encode()).hexdigest())
+    response = HttpResponse(text, content_type="text/calendar; charset=utf-8", headers={"ETag": etag})
+    return get_conditional_response(request, etag=etag, response=response) or response

@@ -10,8 +10,9 @@ import pytest
 import time_machine
 import vobject  # type: ignore[import-untyped]
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import DoctorApplication, User
 from appointments import booking, calendars, feeds
 from appointments.models import Appointment, CalendarFeed, Schedule
 from dermaplatform.logs import redact
@@ -148,10 +149,53 @@ def test_it_ends_with_the_account(alice: User, client: Client) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_it_is_read_only_and_not_stored_anywhere(alice: User, client: Client) -> None:
+def test_it_is_read_only_and_stored_by_nobody_else(alice: User, client: Client) -> None:
     path = path_of(feeds.make(user=alice))
     assert client.post(path).status_code == 405
-    assert "no-store" in client.get(path)["Cache-Control"]
+    assert set(client.get(path)["Cache-Control"].split(", ")) == {"private", "no-cache"}
+
+
+def test_while_nothing_changes_it_is_not_sent_again(alice: User, client: Client, visit: Visit) -> None:
+    path = path_of(feeds.make(user=alice))
+    appointment = visit(alice)
+    first = client.get(path)
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        same = client.get(path, headers={"If-None-Match": first["ETag"]})
+        assert (same.status_code, same.content, same["ETag"]) == (304, b"", first["ETag"])
+        assert "private" in same["Cache-Control"]
+        booking.cancel(appointment=appointment, by=alice)
+        changed = client.get(path, headers={"If-None-Match": first["ETag"]})
+    assert changed.status_code == 200
+    assert changed["ETag"] != first["ETag"]
+
+
+def test_a_revoked_address_is_not_unchanged_but_gone(alice: User, client: Client) -> None:
+    path = path_of(feeds.make(user=alice))
+    etag = client.get(path)["ETag"]
+    feeds.revoke(user=alice)
+    assert client.get(path, headers={"If-None-Match": etag}).status_code == 404
+
+
+def test_whoever_guesses_addresses_has_to_wait(alice: User, client: Client, settings: Any) -> None:
+    settings.DERMA_RATES = {"api": {"address": "3/h"}}
+    path = path_of(feeds.make(user=alice))
+    with time_machine.travel("2026-05-04T10:00:01Z"):
+        assert [client.get("/calendar/guess.ics").status_code for _ in range(3)] == [404] * 3
+        answer = client.get(path)
+        assert answer.status_code == 429
+        assert int(answer["Retry-After"]) > 0
+    with time_machine.travel("2026-05-04T11:00:01Z"):
+        assert client.get(path).status_code == 200
+
+
+def test_a_doctor_who_may_not_practise_reads_no_names(alice: User, chen: User, visit: Visit) -> None:
+    visit(alice)
+    address = feeds.make(user=chen, with_names=True)
+    DoctorApplication.objects.filter(doctor=chen).update(
+        licence_expires_on=timezone.localdate() - timedelta(days=1)
+    )
+    [event] = events(address)
+    assert event.summary.value == "Visit"
 
 
 def test_logs_do_not_have_the_address(alice: User) -> None:

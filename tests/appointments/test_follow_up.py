@@ -163,6 +163,22 @@ def test_a_later_booking_closes_it(alice: User, open_loop: UrgentFollowUp, visit
     assert open_loop.appointment == appointment
 
 
+def test_an_older_visit_that_is_confirmed_anew_does_not_close_it(
+    alice: User, chen: User, chen_open: Schedule, submit: Submit, visit: Visit
+) -> None:
+    """The visit was about something else; nobody has booked one since the result."""
+    earlier = visit(alice, number=500)
+    chen_open.confirms_by_hand = True
+    chen_open.save()
+    with time_machine.travel(timezone.now() + timedelta(days=5)):
+        done(submit(alice))
+        assert follow_up.sweep() == 1
+        loop = UrgentFollowUp.objects.get()
+        booking.reschedule(appointment=earlier, by=alice, start=first_free(chen_open, number=300))
+        booking.confirm(appointment=earlier, by=chen)
+        assert is_open(loop)
+
+
 def test_calling_it_off_opens_it_again(alice: User, open_loop: UrgentFollowUp, visit: Visit) -> None:
     booking.cancel(appointment=visit(alice), by=alice)
     assert is_open(open_loop)

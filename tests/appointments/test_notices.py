@@ -239,6 +239,24 @@ def test_a_confirmed_visit_that_is_asked_for_anew_is_tentative(
     assert calendar_of(last_mail(chen)).method.value == "CANCEL"
 
 
+def test_each_answer_about_a_moved_visit_is_newer_for_calendars(
+    alice: User, chen: User, visit: Visit, by_hand: Schedule
+) -> None:
+    appointment = visit(alice)
+    sequences = []
+    booking.confirm(appointment=appointment, by=chen)
+    sequences.append(calendar_of(last_mail(alice)).vevent)
+    for number in (9, 12):
+        booking.reschedule(appointment=appointment, by=alice, start=first_free(by_hand, number=number))
+        sequences.append(calendar_of(last_mail(alice)).vevent)
+        booking.confirm(appointment=appointment, by=chen)
+        sequences.append(calendar_of(last_mail(alice)).vevent)
+    numbers = [int(event.sequence.value) for event in sequences]
+    assert numbers == sorted(set(numbers))
+    assert [event.status.value for event in sequences[-2:]] == ["TENTATIVE", "CONFIRMED"]
+    assert len({event.uid.value for event in sequences}) == 1
+
+
 def test_a_request_that_is_called_off_was_in_no_calendar(
     alice: User, visit: Visit, by_hand: Schedule
 ) -> None:
@@ -248,10 +266,10 @@ def test_a_request_that_is_called_off_was_in_no_calendar(
     assert calendars_attached() == []
 
 
-def test_names_with_odd_characters_stay_one_line(alice: User, visit: Visit) -> None:
+def test_names_with_odd_characters_stay_one_line(alice: User, chen: User, visit: Visit) -> None:
     User.objects.filter(pk=alice.pk).update(name="A;B,C\\ D\u2028ü" + "x" * 80)
     alice.refresh_from_db()
-    text = calendars.feed(visit(alice).doctor, Appointment.objects.all(), with_names=True)
+    text = calendars.feed(chen, [(visit(alice), timezone.now())], with_names=True)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert vobject.readOne(text).vevent.summary.value == "Visit: " + alice.name
 
