@@ -1,6 +1,7 @@
 """Every page in both colours and on three widths: accessible, within the policy, within the window."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -14,6 +15,12 @@ RESULT = "result"
 RECORD = "record"
 READ_RESULT = "result of a patient"
 SHARE = "share"
+VISIT = "visit"
+SEEN_VISIT = "visit of a patient"
+TIMES = "times of a doctor"
+BOOK = "book"
+MOVE = "move"
+CANCEL = "cancel"
 PAGES = [
     ("", "/"),
     ("", "/about/"),
@@ -68,6 +75,25 @@ PAGES = [
     ("chen", "/settings/data/"),
     ("chen", "/settings/"),
     ("chen", "/settings/profile/"),
+    ("alice", "/visits/"),
+    ("alice", VISIT),
+    ("alice", TIMES),
+    ("bob", BOOK),
+    ("alice", MOVE),
+    ("alice", CANCEL),
+    ("alice", "/waiting/"),
+    ("alice", "/notices/"),
+    ("alice", "/settings/notifications/"),
+    ("chen", "/day/"),
+    ("chen", "/week/"),
+    ("chen", SEEN_VISIT),
+    ("chen", "/notices/"),
+    ("chen", "/settings/notifications/"),
+    ("chen", "/settings/hours/"),
+    ("chen", "/settings/hours/terms/"),
+    ("chen", "/settings/hours/exceptions/"),
+    ("chen", "/settings/hours/exceptions/add/"),
+    ("chen", "/settings/hours/preview/"),
 ]
 COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ADMIN_PAGES = [
@@ -117,11 +143,59 @@ def open_share(page: Page) -> None:
     expect(page.get_by_role("heading", name="Share with")).to_be_visible()
 
 
+def open_visit(page: Page) -> None:
+    open_first(page, "/visits/")
+    expect(page.get_by_role("heading", level=1, name="Visit with")).to_be_visible()
+
+
+def open_seen_visit(page: Page) -> None:
+    """The demo's next visits are within two weeks."""
+    start = datetime.now(UTC).date()
+    visits = page.locator(".week a.time-line__who")
+    for weeks in range(4):
+        page.goto(f"/week/?day={start + timedelta(weeks=weeks)}")
+        if visits.count():
+            break
+    visits.first.click()
+    expect(page.get_by_role("heading", name="What it is about")).to_be_visible()
+
+
+def open_times(page: Page) -> None:
+    page.goto("/doctors/?name=chen")
+    page.get_by_role("link", name=re.compile("Book a visit.*Chen")).click()
+    expect(page.get_by_role("heading", level=1, name="Pick a time")).to_be_visible()
+
+
+def open_book(page: Page) -> None:
+    """Holds a time, which runs out by itself."""
+    open_times(page)
+    page.locator(".times button").last.click()
+    expect(page.get_by_role("heading", level=1, name="Book this visit")).to_be_visible()
+
+
+def open_move(page: Page) -> None:
+    open_visit(page)
+    page.get_by_role("link", name="Move", exact=True).click()
+    expect(page.get_by_role("heading", level=1, name="Move the visit")).to_be_visible()
+
+
+def open_cancel(page: Page) -> None:
+    open_visit(page)
+    page.get_by_role("link", name="Cancel the visit").click()
+    expect(page.get_by_role("heading", level=1, name="Cancel the visit")).to_be_visible()
+
+
 # Pages whose address depends on what is there.
 FOUND = {
     RECORD: open_record,
     READ_RESULT: open_read_result,
     SHARE: open_share,
+    VISIT: open_visit,
+    SEEN_VISIT: open_seen_visit,
+    TIMES: open_times,
+    BOOK: open_book,
+    MOVE: open_move,
+    CANCEL: open_cancel,
 }
 
 

@@ -50,6 +50,8 @@ def tab_to(page: Page, target: Locator) -> None:
         ("alice", "/"),
         ("alice", "/analyses/"),
         ("alice", "/analyses/new/"),
+        ("alice", "/visits/"),
+        ("chen", "/day/"),
     ],
 )
 def test_the_focus_is_always_seen(visits: Visits, device: dict[str, object], who: str, address: str) -> None:
