@@ -98,9 +98,8 @@ def test_what_one_has_elsewhere_is_not_free(
     booked = visit(alice)
     day = booked.start.date()
     for client, free in ((APIClient(), True), (app_of(alice), False)):
-        found = client.get(slots_of(diaz_open), {"from": str(day), "to": str(day), "length": 30}).json()[
-            "results"
-        ]
+        asked = {"from": str(day), "to": str(day), "length": "30"}
+        found = client.get(slots_of(diaz_open), asked).json()["results"]
         starts = {datetime.datetime.fromisoformat(one["start"]) for one in found}
         assert (booked.start in starts) == free
 

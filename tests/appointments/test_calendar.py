@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
-import vobject  # type: ignore[import-untyped]
+import vobject
 from django.test import Client
 from django.utils import timezone
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
-import vobject  # type: ignore[import-untyped]
+import vobject
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
