@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
@@ -33,6 +34,12 @@ from ml_models.taxonomy import CODES, Urgency
 from tests import images
 
 PASSWORD = "correct-horse-battery"
+
+# A slow machine finds no error by being slow.
+hypothesis.settings.register_profile(
+    "derma", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("derma")
 
 
 @pytest.fixture(scope="session", autouse=True)

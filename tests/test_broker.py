@@ -203,26 +203,28 @@ def test_an_unacknowledged_message_returns_when_the_consumer_closes(tmp_path: Pa
         assert get(connection) == "job"
 
 
-def test_a_consumer_waits_and_gets_the_message_soon(connection: Any, tmp_path: Path) -> None:
-    received: list[tuple[object, float]] = []
+def test_a_consumer_waits_and_gets_the_messages_soon(connection: Any, tmp_path: Path) -> None:
+    waited: list[float] = []
 
     def send() -> None:
         with connect(tmp_path) as other:
-            time.sleep(0.3)
-            put(other, time.monotonic())
+            for _ in range(5):
+                time.sleep(0.3)
+                put(other, time.monotonic())
 
     sender = threading.Thread(target=send)
     sender.start()
     with connection.Consumer(
-        Queue("inference"), on_message=lambda message: received.append((message.decode(), time.monotonic()))
+        Queue("inference"), on_message=lambda message: waited.append(time.monotonic() - message.decode())
     ):
-        connection.drain_events(timeout=20)
+        for _ in range(5):
+            connection.drain_events(timeout=60)
         with pytest.raises(TimeoutError):
             connection.drain_events(timeout=0.1)
     sender.join()
-    [(sent, seen)] = received
-    assert isinstance(sent, float)
-    assert seen - sent < 0.5
+    assert len(waited) == 5
+    assert sorted(waited)[2] < 0.5  # a busy machine may stumble over one or two
+    assert connection.transport.polling_interval <= 0.05
 
 
 def test_a_broker_that_is_down_is_an_operational_error_and_comes_back(tmp_path: Path) -> None:
@@ -285,12 +287,12 @@ def test_every_message_reaches_exactly_one_of_several_processes(tmp_path: Path) 
     for process in (*takers, *senders):
         process.start()
     for process in senders:
-        process.join(60)
+        process.join(240)
         assert process.exitcode == 0
     stop.set()
-    taken = [results.get(timeout=60) for _ in takers]
+    taken = [results.get(timeout=240) for _ in takers]
     for process in takers:
-        process.join(60)
+        process.join(240)
         assert process.exitcode == 0
     flat = sorted(tuple(body) for got in taken for body in got)
     assert flat == [(producer, number) for producer in range(producers) for number in range(count)]

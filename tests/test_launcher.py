@@ -40,7 +40,7 @@ while True:
 """
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not (met := condition()) and time.monotonic() < end:
         time.sleep(0.02)
@@ -101,12 +101,16 @@ def test_a_process_that_keeps_dying_is_started_less_and_less_often(
     service = Service("broken", [sys.executable, "-c", "raise SystemExit('no model here')"])
     supervisor.services = [service]
 
+    looked = 0.0
+
     def died_twice() -> bool:
+        nonlocal looked
+        looked = time.monotonic()
         supervisor.look_after()
         return service.deaths == 2
 
     assert wait_until(died_twice)
-    assert service.due - time.monotonic() > 0.5
+    assert service.due - looked >= 1
     said = capsys.readouterr().out
     assert "broken ended with status 1; it is started again in 0.5 s." in said
     assert "broken ended with status 1; it is started again in 1 s." in said
@@ -126,8 +130,8 @@ def test_stop_ends_the_willing_and_kills_the_stubborn(
     everybody = [leader(stubborn), leader(family), *pids(children)]
     started = time.monotonic()
     supervisor.stop()
-    assert time.monotonic() - started < 5
-    assert wait_until(lambda: not any(is_alive(pid) for pid in everybody), 2)
+    assert time.monotonic() - started < 20  # they would sleep for 600
+    assert wait_until(lambda: not any(is_alive(pid) for pid in everybody))
 
 
 def test_nobody_survives_a_killed_launcher(tmp_path: Path) -> None:
@@ -137,10 +141,10 @@ def test_nobody_survives_a_killed_launcher(tmp_path: Path) -> None:
     with launcher:
         assert wait_until(lambda: len(pids(tmp_path / "children")) == 1)
         launcher.kill()
-        output, _ = launcher.communicate(timeout=10)  # returns only if nobody holds its output open
+        output, _ = launcher.communicate(timeout=60)  # returns only if nobody holds its output open
     assert output == b""
     [child] = pids(tmp_path / "children")
-    assert wait_until(lambda: not is_alive(child), 10)
+    assert wait_until(lambda: not is_alive(child))
 
 
 def test_a_killed_guardian_is_replaced_and_knows_everybody(tmp_path: Path) -> None:
@@ -156,13 +160,13 @@ def test_a_killed_guardian_is_replaced_and_knows_everybody(tmp_path: Path) -> No
     with subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(tmp_path), FAMILY], cwd=REPOSITORY
     ) as launcher:
-        assert wait_until(lambda: len(pids(tmp_path / "children")) == 1)
+        assert wait_until(lambda: len(pids(tmp_path / "children")) == 1 and "guardian" in roles())
         first = roles()["guardian"]
         os.kill(first, signal.SIGKILL)
         assert wait_until(lambda: roles()["guardian"] != first)
         launcher.kill()
     [child] = pids(tmp_path / "children")
-    assert wait_until(lambda: not is_alive(child), 10)
+    assert wait_until(lambda: not is_alive(child))
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Launcher:
         python = sys.executable
         celery = [python, "-m", "celery", "-A", "dermaplatform"]
         web = [python, "-m", "gunicorn", "dermaplatform.wsgi", "-k", "gthread", "-w", "1", "--threads", "8"]
-        web += ["-b", f"fd://{listener}", "--graceful-timeout", "5", "--no-control-socket"]
+        web += ["-b", f"fd://{listener}", "--graceful-timeout", "4", "--no-control-socket"]
         services = [Service("web", web, pass_fds=[listener])]
         for queue, processes, env in (
             ("inference", self.inference_processes, _tensorflow_threads(self.inference_processes)),

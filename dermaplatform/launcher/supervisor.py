@@ -16,9 +16,9 @@ from typing import IO
 from dermaplatform import guardian
 from dermaplatform.launcher.console import last_line, say
 
-STOP_SECONDS = (
-    7.0  # a worker in the middle of a job may use them; the row is the job, so killing loses nothing
-)
+# A worker in the middle of a job may use them; the row is the job, so killing loses nothing. What remains of
+# the 10 s after Ctrl-C is for a slow machine.
+STOP_SECONDS = 5.0
 FIRST_PAUSE = 0.5  # seconds before a dead process is started again; doubled each time it dies young
 LONGEST_PAUSE = 15.0
 GROWN_UP = 30.0  # a process that lived longer starts with a clean record

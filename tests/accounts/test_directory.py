@@ -189,7 +189,7 @@ class TestDistances(TestCase):
         here=(Decimal("47.38"), Decimal("8.54")), there=(Decimal("-47.38"), Decimal("-171.46"))
     )  # antipodes
     @example(here=(Decimal("0.01"), Decimal("0.01")), there=(Decimal("0.01"), Decimal("0.01")))
-    @hypothesis_settings(max_examples=150, deadline=None)
+    @hypothesis_settings(max_examples=150)
     def test_as_the_crow_flies(self, here: tuple[Decimal, Decimal], there: tuple[Decimal, Decimal]) -> None:
         DoctorProfile.objects.filter(pk=self.profile.pk).update(latitude=there[0], longitude=there[1])  # type: ignore[attr-defined]
         found = DoctorProfile.objects.annotate(distance=distance_km(Position(*here))).get()

@@ -53,7 +53,9 @@ def chromium_path() -> str:
 @pytest.fixture(scope="package")
 def chromium(chromium_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=["--no-sandbox"], timeout=3 * TIMEOUT
+        )
         yield browser
         browser.close()
 

@@ -203,8 +203,7 @@ def open_result(page: Page) -> None:
     page.goto("/analyses/")
     page.get_by_role("main").get_by_role("listitem").last.get_by_role("link").click()
     steps.expect_result(page)
-    for fold in page.get_by_role("main").locator("summary").all():
-        fold.click()
+    steps.unfold(page)
 
 
 @pytest.mark.parametrize(("who", "address"), PAGES, ids=[f"{who or 'visitor'} {at}" for who, at in PAGES])
@@ -216,6 +215,7 @@ def test_page(visits: Visits, who: str, address: str) -> None:
         FOUND[address](page)
     else:
         page.goto(address)
+    page.wait_for_load_state()
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page).to_have_title(re.compile(r"\S+ · Derma$"))
     for device in DEVICES.values():

@@ -27,7 +27,7 @@ def find_in_history(page: Page) -> None:
     thumbnail = newest.locator("img")
     expect(thumbnail).to_be_visible()
     expect(thumbnail).to_have_js_property("complete", True)
-    assert thumbnail.evaluate("image => image.naturalWidth") > 0
+    expect(thumbnail).not_to_have_js_property("naturalWidth", 0)
 
 
 def sign_out(page: Page) -> None:

@@ -47,8 +47,10 @@ def test_a_copy_of_everything_and_then_nothing(visits: Visits, site: Platform) -
 
     page.goto("/settings/data/")
     page.get_by_role("button", name="Prepare a copy").click()
+    ready = page.get_by_role("link", name="Download")
+    expect(ready).to_be_visible(timeout=steps.RESULT_TIMEOUT)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click(timeout=steps.RESULT_TIMEOUT)
+        ready.click()
     archive = ZipFile(BytesIO(Path(download.value.path()).read_bytes()))
     assert email in archive.read("index.html").decode()
     bundle = json.loads(archive.read("bundle.json"))

@@ -26,6 +26,7 @@ def carry_authenticator(page: Page) -> None:
 def sign_out(page: Page, site: str) -> None:
     page.goto(f"{site}/accounts/logout/")
     page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Create an account")).to_be_visible()
 
 
 def type_password(page: Page, site: str, email: str) -> None:
@@ -49,6 +50,7 @@ def test_a_passkey_signs_in_alone_and_beside_the_password(visits: Visits) -> Non
         page.get_by_label("Password", exact=True).fill(steps.PASSWORD)
         page.get_by_role("button", name="Confirm").click()
         page.get_by_label("Sign in with this passkey alone").check()
+        page.wait_for_load_state()  # the scripts of the form are there
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
         expect(page.locator(".codes code")).to_have_count(10)
@@ -63,6 +65,7 @@ def test_a_passkey_signs_in_alone_and_beside_the_password(visits: Visits) -> Non
         sign_out(page, site)
         type_password(page, site, email)
         expect(page.get_by_role("heading", level=1)).to_have_text("One more step")
+        page.wait_for_load_state()
         assert axe.violations(page) == []
         page.get_by_role("button", name="Use a passkey").click()
         expect(hello).to_be_visible()

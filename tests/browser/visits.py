@@ -13,7 +13,7 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DEVICES = {"desktop": DESKTOP, "phone": PHONE}
 EMAIL = re.compile("e-?mail", re.I)
-TIMEOUT = 20_000  # ms: a slow machine runs a training beside the tests
+TIMEOUT = 60_000  # ms: a slow machine runs a training beside the tests
 
 _REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", event => console.error(

@@ -205,7 +205,8 @@ def two_by_two(
 
 
 @hypothesis.settings(
-    max_examples=25, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 @hypothesis.given(story=st.lists(steps, max_size=12))
 def test_whatever_is_shared_and_stopped_a_doctor_sees_what_is_open(

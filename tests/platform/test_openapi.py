@@ -42,7 +42,7 @@ def token(transactional_db: None, alice: User, app_of: Callable[[User], APIClien
 
 
 @schema.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 def test_fuzzed_calls_are_answered_as_documented(case: Any, token: str) -> None:
     # No schema can say that bytes are an image.
     excluded = [schemathesis.checks.positive_data_acceptance]

@@ -24,7 +24,7 @@ def result_of(platform: Platform, image: bytes) -> Any:
     bob = platform.client("bob@example.org")
     status, sent = bob.upload(image)
     assert status in (200, 202), sent
-    wait_until(lambda: bob.analysis(sent["id"])["status"] == "done", 60, "the result")
+    wait_until(lambda: bob.analysis(sent["id"])["status"] == "done", platform.result_seconds, "the result")
     return bob.analysis(sent["id"])
 
 

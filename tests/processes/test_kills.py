@@ -12,7 +12,6 @@ import pytest
 
 from tests.processes.platform import Client, Platform, lesion, wait_until
 
-RESULT_SECONDS = 90
 _seeds = count(1000)
 
 
@@ -34,7 +33,7 @@ def catch_in_the_middle(platform: Platform, client: Client) -> tuple[str, list[s
             platform.kill(pid, number)
 
     for _ in range(20):
-        tell_pool(signal.SIGSTOP)
+        platform.stand_still(pool)
         sent = [client.submit(seed()) for _ in range(4)]
         # Let it run for moments, until one is seen that it has begun and not ended.
         while True:
@@ -51,12 +50,16 @@ def catch_in_the_middle(platform: Platform, client: Client) -> tuple[str, list[s
 
 
 def expect_one_result(platform: Platform, client: Client, *identifiers: str) -> None:
+    waiting = set(identifiers)
+
     def finished() -> bool:
         with contextlib.suppress(OSError):  # the web server may be down, too
-            return all(client.analysis(each)["status"] not in ("queued", "running") for each in identifiers)
-        return False
+            for each in sorted(waiting):
+                if client.analysis(each)["status"] not in ("queued", "running"):
+                    waiting.remove(each)
+        return not waiting
 
-    wait_until(finished, RESULT_SECONDS, "results")
+    wait_until(finished, platform.result_seconds, "results")
     for each in identifiers:
         assert client.analysis(each)["status"] == "done"
         events = platform.events(each)
@@ -85,8 +88,9 @@ def test_a_job_ends_in_one_result_when_its_processes_are_killed(
     for pid in victims(platform):
         platform.kill(pid)
     expect_one_result(platform, alice, *sent)
-    assert time.monotonic() - started < RESULT_SECONDS
-    assert platform.events(caught).count("running") == 2
+    assert time.monotonic() - started < platform.result_seconds
+    # Begun twice: before the kill, and after it. A slow machine may lose a lease once more.
+    assert 2 <= platform.events(caught).count("running") <= 3
 
 
 def test_an_upload_is_not_lost_when_the_web_server_is_killed_under_it(
@@ -127,8 +131,8 @@ def test_a_job_survives_everything_the_launcher_included(tmp_path: Path) -> None
         _, sent = catch_in_the_middle(platform, alice)
         started = time.monotonic()
         platform.kill(platform.pid("launcher"))
-        wait_until(lambda: not platform.processes(), 10, "the guardian to end everybody")
+        wait_until(lambda: not platform.processes(), 30, "the guardian to end everybody")
         platform.start()
         platform.wait_ready()
         expect_one_result(platform, alice, *sent)
-        assert time.monotonic() - started < RESULT_SECONDS
+        assert time.monotonic() - started < platform.result_seconds

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,13 @@ def launch(platform: Platform, **env: str) -> subprocess.CompletedProcess[str]:
         env={**platform.environment, **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
 
 def test_the_url_and_the_accounts_are_printed(platform: Platform) -> None:
-    wait_until(lambda: "Ready: " in platform.said(), 10, "the launcher to see that all is ready")
+    wait_until(lambda: "Ready: " in platform.said(), 60, "the launcher to see that all is ready")
     for text in (platform.url, "alice@example.org", "eve@example.org", "demo-derma-2026"):
         assert text in platform.said()
 
@@ -38,7 +39,7 @@ def test_a_second_launcher_on_the_same_data_is_refused_in_a_sentence(platform: P
     assert second.stdout.count("\n") == 1
     assert f"already runs from {platform.state_dir} at {platform.url}" in second.stdout
     assert second.stderr == ""
-    assert platform.health()[0] == 200
+    platform.wait_ready()
 
 
 def test_a_taken_port_is_a_sentence(platform: Platform, tmp_path: Path) -> None:
@@ -49,11 +50,18 @@ def test_a_taken_port_is_a_sentence(platform: Platform, tmp_path: Path) -> None:
     assert second.stderr == ""
 
 
+def has_tensorflow(pid: int) -> bool:
+    return "tensorflow" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def test_only_the_inference_worker_loads_tensorflow(platform: Platform) -> None:
     platform.client().call("GET", "api/v1/analyses/")
     for role, expected in (("web", False), ("worker-default", False), ("worker-inference", True)):
         for pid in platform.children(role):
-            assert ("tensorflow" in Path(f"/proc/{pid}/maps").read_text()) is expected
+            if expected:  # the other one of the pool may still be loading it
+                wait_until(partial(has_tensorflow, pid), 240, "TensorFlow to be loaded")
+            else:
+                assert not has_tensorflow(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
@@ -96,7 +104,7 @@ def test_make_alone_told_to_stop_takes_everything_with_it(tmp_path: Path) -> Non
         assert platform.launcher is not None
         platform.launcher.send_signal(signal.SIGINT)
         platform.launcher.wait(STOP_SECONDS)
-        wait_until(lambda: not platform.processes(), 1, "the processes to end")
+        wait_until(lambda: not platform.processes(), 20, "the processes to end")
     finally:
         platform.close()
 
@@ -113,5 +121,5 @@ def test_stale_files_of_a_killed_run_do_not_matter(tmp_path: Path) -> None:
     (state / "broker" / "messages" / "inference" / "0-0-0.msg").touch()
     with Platform(state) as platform:
         identifier = platform.client().submit(3000)
-        wait_until(lambda: platform.events(identifier)[-1] == "done", 60, "the result")
+        wait_until(lambda: platform.events(identifier)[-1] == "done", platform.result_seconds, "the result")
         assert "beat ended" not in platform.said()

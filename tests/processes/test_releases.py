@@ -26,9 +26,12 @@ def choose(platform: Platform, call: str) -> None:
     )
 
 
+PATIENCE = 240  # seconds: a slow machine loads another release, and checks it, while other tests run
+
+
 def release_of_the_next(client: Client) -> str:
     sent = client.submit(next(_seeds))
-    wait_until(lambda: client.analysis(sent)["status"] == "done", 60, "the result")
+    wait_until(lambda: client.analysis(sent)["status"] == "done", PATIENCE, "the result")
     return str(client.analysis(sent)["release"])
 
 
@@ -59,10 +62,10 @@ def test_a_release_runs_along_and_nobody_sees_its_answers(platform: Platform) ->
     alice = platform.client()
     choose(platform, f"run_along(release='{OTHERS[0]}', reason='A test.', by=eve, seen=number(Slot.SHADOW))")
     try:
-        wait_until(lambda: running_along(platform) == {(OTHERS[0], "")}, 60, "the release to run along")
+        wait_until(lambda: running_along(platform) == {(OTHERS[0], "")}, PATIENCE, "the release to run along")
         assert release_of_the_next(alice) == default_release()
         compared = "SELECT active, shadow FROM diagnosis_shadowresult"
-        wait_until(lambda: platform.query(compared), 30, "a comparison")
+        wait_until(lambda: platform.query(compared), PATIENCE, "a comparison")
         assert set(platform.query(compared)) == {(default_release(), OTHERS[0])}
     finally:
         choose(platform, "run_along(release='', reason='It is over.', by=eve, seen=number(Slot.SHADOW))")
