@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from appointments.models import Appointment, Status
+from appointments.templatetags.booking import day_words
 from appointments.visits import countdown
 
 register = template.Library()
@@ -53,5 +54,4 @@ def clock_times(appointment: Appointment) -> SafeString:
 @register.filter
 def day_and_times(appointment: Appointment) -> SafeString:
     """The day with its weekday, and from when to when, by the reader's clock."""
-    start = timezone.localtime(appointment.start)
-    return format_html("{}, {}", date_format(start, "l, j F Y"), clock_times(appointment))
+    return format_html("{}, {}", day_words(appointment.start), clock_times(appointment))

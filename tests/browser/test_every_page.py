@@ -94,6 +94,9 @@ PAGES = [
     ("chen", "/settings/hours/exceptions/"),
     ("chen", "/settings/hours/exceptions/add/"),
     ("chen", "/settings/hours/preview/"),
+    ("chen", "/settings/calendar/"),
+    ("chen", "/follow-ups/"),
+    ("alice", "/settings/calendar/"),
 ]
 COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ADMIN_PAGES = [
