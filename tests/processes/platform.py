@@ -167,8 +167,7 @@ class Platform:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Who runs the tests under nohup would hand down that hang-ups are ignored.
-                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
+                preexec_fn=_hear_signals,  # noqa: PLW1509
             )
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
@@ -183,7 +182,12 @@ class Platform:
             wait_until(ready, seconds, "health")
         except AssertionError as error:
             raise AssertionError(f"{error}; health says {self.health()}\n{self.said()}") from error
-        self.started_in = self.started_in or time.monotonic() - self._started
+        self.started_in = self.started_in or self.age
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._started
 
     @property
     def result_seconds(self) -> float:
@@ -383,6 +387,12 @@ class Platform:
             with redis.Redis.from_url(self._redis) as server:
                 for key in server.scan_iter(f"{self._name}:*"):
                     server.delete(key)
+
+
+def _hear_signals() -> None:
+    """Tests under nohup or behind a shell's `&` would hand down that hang-ups and Ctrl-C are ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _stats() -> list[tuple[int, list[str]]]:

@@ -50,13 +50,12 @@ def catch_in_the_middle(platform: Platform, client: Client) -> tuple[str, list[s
 
 
 def expect_one_result(platform: Platform, client: Client, *identifiers: str) -> None:
-    waiting = set(identifiers)
+    waiting = list(identifiers)  # no more questions than the API allows: one at a time
 
     def finished() -> bool:
         with contextlib.suppress(OSError):  # the web server may be down, too
-            for each in sorted(waiting):
-                if client.analysis(each)["status"] not in ("queued", "running"):
-                    waiting.remove(each)
+            while waiting and client.analysis(waiting[-1])["status"] not in ("queued", "running"):
+                waiting.pop()
         return not waiting
 
     wait_until(finished, platform.result_seconds, "results")
