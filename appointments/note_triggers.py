@@ -4,12 +4,8 @@ While a row stands in the gate's table a signed note may be deleted, and nothing
 committed, so the gate is open in one transaction only.
 """
 
-from typing import Any
-
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-
 from appointments.models import NoteGate, VisitNote
+from dermaplatform.guards import Guard
 
 _NOTES = VisitNote._meta.db_table
 _GATE = NoteGate._meta.db_table
@@ -51,38 +47,5 @@ def _postgresql() -> dict[str, tuple[str, str]]:
     }
 
 
-def install(connection: BaseDatabaseWrapper) -> None:
-    """Put the guard up, in its present form. Doing it again changes nothing."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            for name, trigger in _sqlite().items():
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-                cursor.execute(f"CREATE TRIGGER {name} {trigger}")
-            return
-        cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
-        standing = {name for (name,) in cursor.fetchall()}
-        for name, (body, trigger) in _postgresql().items():
-            function = f"FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
-            cursor.execute(f"CREATE OR REPLACE {function}")
-            if name not in standing:  # putting one up locks the table
-                cursor.execute(f"CREATE {trigger} EXECUTE FUNCTION {name}()")
-
-
-def remove(connection: BaseDatabaseWrapper) -> None:
-    """Take the guard down: for a migration on its way back."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            for name in _sqlite():
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-        else:
-            for name in _postgresql():
-                cursor.execute(f"DROP FUNCTION IF EXISTS {name}() CASCADE")
-
-
-def after_migrate(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-    """After every run of `migrate`: SQLite rebuilds a table to change it, and forgets its triggers."""
-    connection = connections[using]
-    if not {_NOTES, _GATE} <= set(connection.introspection.table_names()):
-        return  # on the way back to before there were notes
-    with transaction.atomic(using=using):
-        install(connection)
+_GUARD = Guard(frozenset({_NOTES, _GATE}), _sqlite(), _postgresql())
+install, remove, after_migrate = _GUARD.install, _GUARD.remove, _GUARD.after_migrate
