@@ -9,8 +9,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PORT ?= 8000
 ARGS ?=
 PY := .venv/bin/python
-# Two at a time: while one waits for a killed process to return, the other computes.
-PYTEST := $(PY) -m pytest -q -n 2 --dist loadgroup
+# Three at a time on two cores: while one waits for a killed process to return, the others compute.
+PYTEST := $(PY) -m pytest -q -n 3 --dist loadgroup
 
 # A stamp carries the checksum of what was installed, so a change of the requirements is seen and a new
 # clone's file times do not matter.

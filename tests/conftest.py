@@ -42,6 +42,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("derma")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Groups that are not kept together start a platform and a browser on every worker."""
+    if hasattr(session.config, "workerinput"):
+        lost = [i for i in session.items if i.get_closest_marker("xdist_group") and "@" not in i.nodeid]
+        assert not lost, f"pytest-xdist does not know the group of {lost[0].nodeid}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_broker(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The real broker, in folders or under a key prefix of this run."""

@@ -18,12 +18,12 @@ expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Together and last, so that browser and platform run once and no longer than they are needed."""
+    """Together, so that browser and platform run once; and first, because it is the longest row."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
-    items.sort(key=lambda item: HERE in item.path.parents)
+    items.sort(key=lambda item: HERE not in item.path.parents)
 
 
 @pytest.hookimpl(wrapper=True)

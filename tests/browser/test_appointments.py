@@ -1,22 +1,14 @@
 """A doctor says when they work; a patient comes with an urgent result, books, moves and cancels."""
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import axe, steps
+from tests.browser import axe, practice, steps
 from tests.browser.visits import DEVICES, Visits
-from tests.processes.platform import REPOSITORY, Platform
-
-
-def practice(site: Platform, name: str) -> None:
-    """A doctor and a patient whom no other test knows."""
-    command = [sys.executable, "-m", "tests.browser.practice", name]
-    subprocess.run(command, cwd=REPOSITORY, env=site.environment, check=True, timeout=400)
+from tests.processes.platform import Platform
 
 
 def set_the_week(page: Page) -> None:
@@ -60,7 +52,7 @@ def choose_time(page: Page, *, last: bool = False) -> str:
 def test_from_an_urgent_result_to_a_visit(
     site: Platform, visits: Visits, name: str, device: dict[str, Any]
 ) -> None:
-    practice(site, name)
+    practice.open_in(site, name)
     doctor = visits.open(f"{name}-doctor", device)
     set_the_week(doctor)
 

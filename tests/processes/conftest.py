@@ -10,17 +10,20 @@ from tests.processes.platform import Platform
 from tests.processes.proxy import Proxy
 
 HERE = Path(__file__).parent
+# Minutes of mostly waiting: each of these on an xdist worker of its own.
+LONG = ("test_kills", "test_launching")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These share a platform, so one xdist worker runs them all, in a row; and they look into /proc."""
+    """The others share a platform, so one xdist worker runs them all, in a row; and all look into /proc."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.processes)
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            stem = item.path.stem
+            item.add_marker(pytest.mark.xdist_group(stem if stem in LONG else "processes"))
             if sys.platform != "linux":
                 item.add_marker(pytest.mark.skip(reason="these tests find processes through /proc"))
-    items.sort(key=lambda item: HERE in item.path.parents)
+    items.sort(key=lambda item: HERE not in item.path.parents)  # first: what takes longest begins at once
 
 
 @pytest.fixture(scope="package")
