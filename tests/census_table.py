@@ -350,6 +350,8 @@ TABLE = """
                                                           POST,PATCH,DELETE      401 403 403 405 405 405 405
 /api/v1/me/notices/                                       GET                    401 200 200 200 200 200 200
                                                           POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/me/notices/choices/                               GET,PATCH              401 200 200 200 200 200 200
+                                                          POST,DELETE            401 405 405 405 405 405 405
 /api/v1/me/notices/read/                                  GET,PATCH,DELETE       401 405 405 405 405 405 405
                                                           POST                   401 204 204 204 204 204 204
 /api/v1/me/notices/<public_id>/read/                      GET,PATCH,DELETE       401 405 405 405 405 405 405
