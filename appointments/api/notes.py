@@ -23,7 +23,11 @@ class NoteSerializer(serializers.ModelSerializer[VisitNote]):
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     amends = serializers.UUIDField(
-        source="amends.public_id", read_only=True, default=None, help_text="The signed note before it."
+        source="amends.public_id",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="The signed note before it.",
     )
     private = serializers.SerializerMethodField(help_text="For the doctor alone; empty for the patient.")
 

@@ -27,7 +27,9 @@ class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
     id = serializers.UUIDField(source="public_id", read_only=True)
     doctor = PersonSerializer(read_only=True)
     status = serializers.ChoiceField(choices=WaitStatus.choices, read_only=True)
-    appointment = serializers.UUIDField(source="appointment.public_id", read_only=True, default=None)
+    appointment = serializers.UUIDField(
+        source="appointment.public_id", read_only=True, default=None, allow_null=True
+    )
     offer = AppointmentSerializer(read_only=True, allow_null=True)
 
     class Meta:
