@@ -44,6 +44,20 @@ class IsPatient(BasePermission):
         return isinstance(request.user, User) and request.user.is_patient
 
 
+class IsDoctor(BasePermission):
+    """Endpoints for doctors, verified or not: what they say about themselves."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.user, User) and request.user.is_doctor
+
+
+class HasVisits(BasePermission):
+    """Endpoints for those who meet: patients and doctors."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.user, User) and (request.user.is_patient or request.user.is_doctor)
+
+
 class ReadsRecords(BasePermission):
     """Endpoints for doctors and administrators; what they find there, relations and emergencies open."""
 

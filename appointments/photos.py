@@ -55,10 +55,20 @@ def ask(*, appointment: Appointment, by: User, weeks: int, note: str = "") -> Ph
     return request
 
 
+def requests_to(patient: User) -> QuerySet[PhotoRequest]:
+    """All that this patient was ever asked for, what is due first."""
+    asked = PhotoRequest.objects.filter(patient=patient)
+    return asked.select_related("doctor__doctor_profile", "appointment", "analysis")
+
+
+def requests_of(appointment: Appointment) -> QuerySet[PhotoRequest]:
+    """The same of one visit."""
+    return requests_to(appointment.patient).filter(appointment=appointment)
+
+
 def open_requests(patient: User) -> QuerySet[PhotoRequest]:
-    """What this patient is asked for, what is due first."""
-    waiting = PhotoRequest.objects.filter(patient=patient, closed_at=None)
-    return waiting.select_related("doctor__doctor_profile", "appointment")
+    """What this patient is asked for now, what is due first."""
+    return requests_to(patient).filter(closed_at=None)
 
 
 def close_by(sender: type[Analysis], instance: Analysis, created: bool, **_: Any) -> None:

@@ -59,7 +59,7 @@ def _examine(upload: "UploadedFile[bytes]") -> documents.ReceivedDocument:
             sentence = _("This PDF has more than %(pages)s pages. Send it in parts.") % {
                 "pages": pdf.MAX_PAGES
             }
-        raise ValidationError({"file": sentence}, code=refusal.code) from refusal
+        raise ValidationError({"file": ValidationError(sentence, code=refusal.code)}) from refusal
 
 
 def save_as(file: VisitFile) -> str:

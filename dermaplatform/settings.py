@@ -364,7 +364,7 @@ SPECTACULAR_SETTINGS = {
         "LengthsEnum": "appointments.models.schedule.LENGTH_CHOICES",
     },
     "TITLE": "Derma",
-    "DESCRIPTION": "Send a dermatoscopic image, read the calibrated result.",
+    "DESCRIPTION": "Send a dermatoscopic image, read the calibrated result, see a doctor about it.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,

@@ -350,6 +350,8 @@ TABLE = """
                                                           POST,PATCH,DELETE      401 403 403 405 405 405 405
 /api/v1/me/notices/                                       GET                    401 200 200 200 200 200 200
                                                           POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/me/notices/choices/                               GET,PATCH              401 200 200 200 200 200 200
+                                                          POST,DELETE            401 405 405 405 405 405 405
 /api/v1/me/notices/read/                                  GET,PATCH,DELETE       401 405 405 405 405 405 405
                                                           POST                   401 204 204 204 204 204 204
 /api/v1/me/notices/<public_id>/read/                      GET,PATCH,DELETE       401 405 405 405 405 405 405
@@ -373,6 +375,34 @@ TABLE = """
                                                           POST                   401 403 404 409 404 404 404
 /api/v1/appointments/<public_id>/reschedule/              GET,PATCH,DELETE       401 405 405 405 405 405 405
                                                           POST                   401 400 404 400 404 404 404
+/api/v1/appointments/<public_id>/note/                    GET                    401 200 404 200 404 404 404
+                                                          PATCH                  401 403 404 200 404 404 404
+                                                          POST,DELETE            401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/note/sign/               GET,PATCH,DELETE       401 405 405 405 405 405 405
+                                                          POST                   401 403 404 409 404 404 404
+/api/v1/appointments/<public_id>/files/                   GET                    401 200 404 200 404 404 404
+                                                          POST                   401 415 404 415 404 404 404
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/files/<file_id>/         GET                    401 200 404 200 404 404 404
+                                                          POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/rating/                  GET                    401 404 404 404 404 404 404
+                                                          POST                   401 400 404 403 404 404 404
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/photo-requests/          GET                    401 200 404 200 404 404 404
+                                                          POST                   401 403 404 400 404 404 404
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/room/                    GET                    401 404 404 404 404 404 404
+                                                          POST,PATCH,DELETE      401 405 405 405 405 405 405
+/api/v1/me/photo-requests/                                GET                    401 200 200 403 403 403 403
+                                                          POST,PATCH,DELETE      401 405 405 403 403 403 403
+/api/v1/me/calendar/                                      GET                    401 200 404 404 404 404 403
+                                                          POST                   401 201 201 201 201 201 403
+                                                          PATCH                  401 405 405 405 405 405 403
+                                                          DELETE                 401 204 204 204 204 204 403
+/api/v1/follow-ups/                                       GET                    401 403 403 200 200 200 200
+                                                          POST,PATCH,DELETE      401 403 403 405 405 405 405
+/api/v1/follow-ups/<public_id>/close/                     GET,PATCH,DELETE       401 403 403 405 405 405 403
+                                                          POST                   401 403 403 400 404 404 403
 /api/v1/doctors/<public_id>/slots/                        GET                    400
                                                           POST,PATCH,DELETE      405
 /api/v1/me/hours/                                         GET,PATCH              401 403 403 200 200 200 403

@@ -17,7 +17,15 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts import geography
-from accounts.directory import IN_PERSON, VIDEO, Search, next_free_times, public_doctors, search_doctors
+from accounts.directory import (
+    IN_PERSON,
+    VIDEO,
+    Search,
+    next_free_times,
+    public_doctors,
+    ratings,
+    search_doctors,
+)
 from accounts.models import DoctorProfile, Speciality
 from accounts.spoken import LANGUAGES
 
@@ -65,6 +73,13 @@ class DirectoryQuery(serializers.Serializer[Any]):
         return Search(**asked, near=near)
 
 
+class RatingOfDoctor(serializers.Serializer[Any]):
+    """What patients say of a doctor."""
+
+    average = serializers.FloatField(help_text="Stars, from 1 to 5.")
+    count = serializers.IntegerField(help_text="Of how many ratings.")
+
+
 class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
     """A doctor's public profile. No email address is in it."""
 
@@ -80,6 +95,7 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
     time_zone = serializers.CharField(source="user.time_zone", read_only=True)
     distance_km = serializers.SerializerMethodField(help_text="Only in a search with a position.")
     next_free = serializers.SerializerMethodField(help_text="Null if none is known.")
+    rating = serializers.SerializerMethodField(help_text="Null while too few patients have said anything.")
 
     class Meta:
         model = DoctorProfile
@@ -103,6 +119,7 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
             "biography",
             "distance_km",
             "next_free",
+            "rating",
         )
         read_only_fields = fields
 
@@ -134,6 +151,11 @@ class DoctorSerializer(serializers.ModelSerializer[DoctorProfile]):
         moment = self.context["free_times"].get(profile.user.public_id)
         return moment.isoformat() if moment else None
 
+    @extend_schema_field(RatingOfDoctor(allow_null=True))
+    def get_rating(self, profile: DoctorProfile) -> dict[str, Any] | None:
+        said = self.context["ratings"].get(profile.user.public_id)
+        return {"average": round(said[0], 1), "count": said[1]} if said else None
+
 
 class Pages(PageNumberPagination):
     page_size = 20
@@ -163,7 +185,11 @@ class DoctorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def _shown(self, profiles: Any, *, many: bool = False) -> Any:
         shown = profiles if many else [profiles]
-        context = {**self.get_serializer_context(), "free_times": next_free_times(shown)}
+        context = {
+            **self.get_serializer_context(),
+            "free_times": next_free_times(shown),
+            "ratings": ratings(shown),
+        }
         return DoctorSerializer(profiles, many=many, context=context).data
 
 

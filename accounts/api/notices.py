@@ -1,8 +1,9 @@
-"""What people were told, for apps."""
+"""What people were told, and how they want to be told, for apps."""
 
 from typing import Any, cast
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import path
@@ -14,8 +15,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import notices
-from accounts.models import Notice, User
+from accounts.models import Notice, NoticeGroup, User
 from dermaplatform.addresses import absolute
+from dermaplatform.fields import Flag
+from dermaplatform.problems import Problem
 
 
 class NoticeSerializer(serializers.ModelSerializer[Notice]):
@@ -76,8 +79,58 @@ class NoticesRead(APIView):
         return Response(status=204)
 
 
+class WaysSerializer(serializers.Serializer[Any]):
+    """By which ways to be told things of one group; neither is not at all."""
+
+    email = Flag(required=False)
+    in_app = Flag(required=False)
+
+
+class ChoicesSerializer(serializers.Serializer[Any]):
+    """The ways for each group. What is about the account or safety is in no group, and always comes."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            group.value: WaysSerializer(required=False, help_text=str(group.label)) for group in NoticeGroup
+        }
+
+
+class NoticeChoices(APIView):
+    """How the person who is signed in wants to be told things."""
+
+    @extend_schema(operation_id="me_notices_choices_retrieve", responses=ChoicesSerializer)
+    def get(self, request: Request) -> Response:
+        """The groups that this person can be told of: patients are told nothing of sharing."""
+        return Response(self._choices())
+
+    @extend_schema(
+        operation_id="me_notices_choices_update", request=ChoicesSerializer, responses=ChoicesSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        """Change some of it. What is not sent stays as it is. A group that is not theirs is 400."""
+        asked = ChoicesSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        present = self._choices()
+        chosen = {
+            group: [way for way, wanted in (present.get(group, {}) | ways).items() if wanted]
+            for group, ways in asked.validated_data.items()
+        }
+        try:
+            notices.choose(user=cast(User, request.user), chosen=chosen)
+        except ValidationError as error:
+            raise Problem(status=400, code=str(error.code), detail=" ".join(error.messages)) from error
+        return Response(self._choices())
+
+    def _choices(self) -> dict[str, dict[str, bool]]:
+        choices = notices.choices_of(cast(User, self.request.user))
+        return {
+            group.value: {way.value: way in ways for way in notices.Way} for group, ways in choices.items()
+        }
+
+
 urlpatterns: list[Any] = [
     path("me/notices/", NoticeList.as_view(), name="api-notice-list"),
+    path("me/notices/choices/", NoticeChoices.as_view(), name="api-notice-choices"),
     path("me/notices/read/", NoticesRead.as_view(), name="api-notices-read"),
     path("me/notices/<uuid:public_id>/read/", NoticeRead.as_view(), name="api-notice-read"),
 ]

@@ -23,6 +23,7 @@ from accounts.models.privacy import DataExportQuerySet
 from accounts.permissions import IsPatient
 from accounts.services import give_consent, withdraw_consent
 from dermaplatform.files import private_file
+from dermaplatform.negotiation import FileNegotiation
 from dermaplatform.problems import Problem
 
 
@@ -165,6 +166,8 @@ class ExportDetailView(_ExportView):
 
 
 class ExportFileView(_ExportView):
+    content_negotiation_class = FileNegotiation
+
     @extend_schema(operation_id="me_exports_file", responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request, public_id: UUID) -> HttpResponseBase:
         """The copy itself, while it is kept."""

@@ -144,10 +144,18 @@ class AccessSerializer(serializers.ModelSerializer[AccessEvent]):
     role = serializers.ChoiceField(source="actor.role", choices=Role.choices, read_only=True)
     opened = serializers.ChoiceField(choices=Opened.choices, read_only=True)
     share = serializers.UUIDField(
-        source="relation.public_id", read_only=True, default=None, help_text="What had opened it to them."
+        source="relation.public_id",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="What had opened it to them.",
     )
     emergency = serializers.CharField(
-        source="break_glass.reason", read_only=True, default=None, help_text="The reason, in an emergency."
+        source="break_glass.reason",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="The reason, in an emergency.",
     )
 
     class Meta:

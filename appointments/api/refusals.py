@@ -18,8 +18,11 @@ from dermaplatform.problems import Problem
 # These are no mistakes of whoever asks: the state of things is another than they thought.
 CONFLICTS = frozenset(
     {
+        "asked",
         "begun",
         "booked",
+        "changed",
+        "closed",
         "ended",
         "free_now",
         "hold_ran_out",
@@ -27,10 +30,12 @@ CONFLICTS = frozenset(
         "not_earlier",
         "offer_ended",
         "patient_busy",
+        "rated",
         "too_early",
         "wrong_state",
     }
 )
+FORBIDDEN = frozenset({"not_verified"})
 UNPROCESSABLE = frozenset({"idempotency_mismatch"})
 
 
@@ -51,7 +56,8 @@ def told() -> Iterator[None]:
     """Turns what a service raises into a problem document with its code.
 
     A time that is gone and a state that has changed are 409, a key that was used for something else is 422,
-    what was never possible is 400.
+    a file that is too large is 413, what a doctor may not do without a licence in force is 403, and what was
+    never possible is 400.
     """
     try:
         yield
@@ -86,7 +92,11 @@ def _refusal(error: ValidationError) -> Exception:
             ]
             for field, errors in error.error_dict.items()
         }
-        return serializers.ValidationError(by_field)
+        refused = serializers.ValidationError(by_field)
+        if any(one.code == "too_large" for details in by_field.values() for one in details):
+            refused.status_code = 413
+        return refused
     code = str(getattr(error, "code", None) or "invalid")
-    status = 409 if code in CONFLICTS else 422 if code in UNPROCESSABLE else 400
+    kinds = ((CONFLICTS, 409), (FORBIDDEN, 403), (UNPROCESSABLE, 422))
+    status = next((status for codes, status in kinds if code in codes), 400)
     return Problem(status=status, code=code, detail=" ".join(error.messages))

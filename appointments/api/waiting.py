@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.permissions import IsPatient
 from appointments import waitlist
 from appointments.api.refusals import doctor_or_refusal, told
-from appointments.api.serializers import AppointmentSerializer, PersonSerializer, length_field
+from appointments.api.serializers import LONGEST_REASON, AppointmentSerializer, PersonSerializer, length_field
 from appointments.models import Appointment, WaitlistEntry, WaitStatus
 from dermaplatform.problems import Problem
 
@@ -27,7 +27,9 @@ class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
     id = serializers.UUIDField(source="public_id", read_only=True)
     doctor = PersonSerializer(read_only=True)
     status = serializers.ChoiceField(choices=WaitStatus.choices, read_only=True)
-    appointment = serializers.UUIDField(source="appointment.public_id", read_only=True, default=None)
+    appointment = serializers.UUIDField(
+        source="appointment.public_id", read_only=True, default=None, allow_null=True
+    )
     offer = AppointmentSerializer(read_only=True, allow_null=True)
 
     class Meta:
@@ -108,6 +110,15 @@ class MyWait(APIView):
         return Response(status=204)
 
 
+class Taken(serializers.Serializer[Any]):
+    """Words for a first visit, as in a booking. A visit that moves keeps its own."""
+
+    reason = serializers.CharField(max_length=LONGEST_REASON, allow_blank=True, default="")
+    analyses = serializers.ListField(
+        child=serializers.UUIDField(), default=list, max_length=100, help_text="One's own, to attach."
+    )
+
+
 class DeclineOffer(APIView):
     """What is offered from the waiting list, to the next."""
 
@@ -126,10 +137,13 @@ class TakeOffer(APIView):
 
     permission_classes = (IsAuthenticated, IsPatient)
 
-    @extend_schema(request=None, responses=AppointmentSerializer)
+    @extend_schema(request=Taken, responses=AppointmentSerializer)
     def post(self, request: Request, public_id: Any) -> Response:
         """Book it; the visit that it is earlier than moves there."""
+        entry = get_object_or_404(_mine(request), public_id=public_id)
+        asked = Taken(data=request.data)
+        asked.is_valid(raise_exception=True)
         with told():
-            visit = waitlist.take(entry=get_object_or_404(_mine(request), public_id=public_id))
+            visit = waitlist.take(entry=entry, **asked.validated_data)
         shown = Appointment.objects.visible_to(request.user).get(pk=visit.pk)
         return Response(AppointmentSerializer(shown, context={"request": request}).data)

@@ -18,6 +18,7 @@ from rest_framework.throttling import BaseThrottle
 from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, User
 from accounts.permissions import IsPatient
+from dermaplatform.negotiation import FileNegotiation
 from dermaplatform.problems import Problem
 from dermaplatform.throttling import UploadThrottle
 from diagnosis.api.serializers import AnalysisSerializer, ListQuery, Upload
@@ -111,7 +112,7 @@ class AnalysisViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Analysis]):
         )
 
     @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], content_negotiation_class=FileNegotiation)
     def image(self, request: Request, public_id: Any) -> HttpResponseBase:
         """The image as it was examined."""
         analysis = self._open(Opened.IMAGE)

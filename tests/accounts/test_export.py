@@ -457,7 +457,7 @@ def test_an_app_asks_watches_and_downloads(
     done = app.get(asked.headers["Location"]).json()
     assert (done["status"], done["progress"]) == ("ready", 100)
     assert [row["id"] for row in app.get("/api/v1/me/exports/").json()] == [done["id"]]
-    downloaded = app.get(done["file"])
+    downloaded = app.get(done["file"], headers={"Accept": "application/zip"})
     assert ZipFile(io.BytesIO(b"".join(downloaded.streaming_content))).testzip() is None  # type: ignore[attr-defined]
     stranger = app_of(bob)
     assert stranger.get("/api/v1/me/exports/").json() == []
