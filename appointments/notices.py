@@ -17,6 +17,7 @@ from dermaplatform.addresses import absolute
 _TOLD = {
     Happened.REQUESTED: "visit_requested",
     Happened.CONFIRMED: "visit_confirmed",
+    Happened.BOOKED_NEXT: "visit_booked_next",
     Happened.DECLINED: "visit_declined",
     Happened.CANCELLED: "visit_cancelled",
     Happened.EXPIRED: "visit_expired",
@@ -31,7 +32,14 @@ GROUPS = {
     "visit_reminder": NoticeGroup.REMINDERS,
 }
 _IN_CALENDARS = frozenset(
-    {Happened.CONFIRMED, Happened.DECLINED, Happened.CANCELLED, Happened.EXPIRED, Happened.MOVED}
+    {
+        Happened.CONFIRMED,
+        Happened.BOOKED_NEXT,
+        Happened.DECLINED,
+        Happened.CANCELLED,
+        Happened.EXPIRED,
+        Happened.MOVED,
+    }
 )
 
 

@@ -8,6 +8,7 @@ from django.dispatch import Signal
 class Happened(StrEnum):
     REQUESTED = "requested"
     CONFIRMED = "confirmed"
+    BOOKED_NEXT = "booked_next"  # by the doctor, for the patient; it is confirmed
     DECLINED = "declined"
     CANCELLED = "cancelled"  # by one of the two, or because somebody left
     EXPIRED = "expired"  # a request that was not answered; holds pass silently

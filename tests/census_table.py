@@ -240,6 +240,8 @@ TABLE = """
 /visits/<public_id>/cancel/                               GET                    302 200 404 200 404 404 404
                                                           POST                   302 302 404 422 404 404 404
                                                           PATCH,DELETE           405
+/visits/<public_id>/next/                                 GET,POST               302 403 404 302 404 404 404
+                                                          PATCH,DELETE           405
 /visits/<public_id>/wait/                                 GET,PATCH,DELETE       405
                                                           POST                   302 302 404 403 403 403 403
 /waiting/                                                 GET                    302 200 200 403 403 403 403

@@ -2,6 +2,7 @@
 
 from appointments.booking.clock import end_all, expire_stale, flag_coming, unflag_coming
 from appointments.booking.course import cancel, check_in, complete, confirm, decline, no_show
+from appointments.booking.next_visit import book_next, refuse_next, without_notice
 from appointments.booking.once import forget_keys, once
 from appointments.booking.taking import book, hold, release, reschedule
 from appointments.booking.times import ALTERNATIVES, SlotTaken
@@ -10,6 +11,7 @@ __all__ = [
     "ALTERNATIVES",
     "SlotTaken",
     "book",
+    "book_next",
     "cancel",
     "check_in",
     "complete",
@@ -22,7 +24,9 @@ __all__ = [
     "hold",
     "no_show",
     "once",
+    "refuse_next",
     "release",
     "reschedule",
     "unflag_coming",
+    "without_notice",
 ]

@@ -87,6 +87,7 @@ def _of_both(request: SignedInRequest, appointment: Appointment) -> dict[str, An
         "follow_up": reading.follow_up(signed[-1] if signed else None),
         "rating": getattr(appointment, "rating", None),
         "photo_requests": appointment.photo_requests.all(),
+        "next_visits": reading.followed_by(appointment),
         "can_change": steps.can_change(appointment),
     }
 
@@ -102,6 +103,7 @@ def _of_doctor(request: SignedInRequest, appointment: Appointment) -> dict[str, 
         "decline_form": DeclineForm(),
         "may_write": practises and appointment.status in notes.DRAFTED_IN,
         "draft": notes.draft_of(appointment),
+        "may_book_next": steps.can_book_next(appointment, request.user),
         "photo_form": PhotoForm() if practises and over and not asked else None,
     }
 
@@ -109,7 +111,10 @@ def _of_doctor(request: SignedInRequest, appointment: Appointment) -> dict[str, 
 def _of_patient(appointment: Appointment) -> dict[str, Any]:
     rated = hasattr(appointment, "rating")
     completed = appointment.status == Status.COMPLETED
-    return {"rating_form": RatingForm() if completed and not rated else None}
+    return {
+        "rating_form": RatingForm() if completed and not rated else None,
+        "doctors_choice": appointment.is_coming and reading.is_the_doctors_choice(appointment),
+    }
 
 
 @require_POST
