@@ -82,6 +82,7 @@ def _of_both(request: SignedInRequest, appointment: Appointment) -> dict[str, An
         "history": reading.history(appointment, user),
         "attached": reading.attached(appointment, user),
         "files": visit_files.files_of(appointment, user),
+        "removable": visit_files.removable(appointment, user),
         "file_form": FileForm() if visit_files.may_add(appointment, user) else None,
         "notes": signed,
         "follow_up": reading.follow_up(signed[-1] if signed else None),
