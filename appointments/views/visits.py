@@ -97,12 +97,15 @@ def _of_doctor(request: SignedInRequest, appointment: Appointment) -> dict[str, 
     practises = is_verified_doctor(request.user)
     asked = any(wanted.closed_at is None for wanted in appointment.photo_requests.all())
     over = appointment.status in (Status.CHECKED_IN, Status.COMPLETED)
+    possible = [step for step in steps.possible(appointment) if practises or step is steps.DECLINE]
     return {
         "as_doctor": True,
         "reading": reading_of(request.user, appointment.patient),
-        "steps": [step for step in steps.possible(appointment) if practises or step is steps.DECLINE],
+        "steps": possible,
         "decline_form": DeclineForm(),
         "may_write": practises and appointment.status in notes.DRAFTED_IN,
+        # One primary button on a page: the steps come first, and before the visit there is little to write.
+        "note_is_next": appointment.status in notes.SIGNED_IN and not possible,
         "draft": notes.draft_of(appointment),
         "may_book_next": steps.can_book_next(appointment, request.user),
         "photo_form": PhotoForm() if practises and over and not asked else None,
