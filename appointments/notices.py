@@ -53,8 +53,8 @@ def _tell(
 ) -> None:
     """Inside the transaction of the step: what is undone is told to nobody."""
     kind = _TOLD.get(happened) or _TOLD_TO_PATIENT.get(happened)
-    if kind is None:
-        return
+    if kind is None or (happened == Happened.COMPLETED and by is None):
+        return  # a day after a visit that nobody ended, “read what the doctor has written” may be untrue
     people = [appointment.patient, appointment.doctor] if happened in _TOLD else [appointment.patient]
     with_calendar = happened in _IN_CALENDARS and _is_in_calendars(appointment)
     for person in people:

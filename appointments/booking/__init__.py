@@ -1,6 +1,6 @@
 """Holding, booking, moving and ending visits. The database decides who was first."""
 
-from appointments.booking.clock import end_all, expire_stale, flag_coming, unflag_coming
+from appointments.booking.clock import complete_left, end_all, expire_stale, flag_coming, unflag_coming
 from appointments.booking.course import cancel, check_in, complete, confirm, decline, no_show
 from appointments.booking.next_visit import book_next, refuse_next, without_notice
 from appointments.booking.once import forget_keys, once
@@ -15,6 +15,7 @@ __all__ = [
     "cancel",
     "check_in",
     "complete",
+    "complete_left",
     "confirm",
     "decline",
     "end_all",

@@ -72,7 +72,7 @@ TRANSITIONS: dict[Status, dict[Status, frozenset[Actor]]] = {
         S.CANCELLED_BY_DOCTOR: frozenset({D, C}),
     },
     S.CHECKED_IN: {
-        S.COMPLETED: frozenset({D}),
+        S.COMPLETED: frozenset({D, C}),  # by the clockwork, a day after its end
         S.NO_SHOW: frozenset({D}),
     },
     S.COMPLETED: {},

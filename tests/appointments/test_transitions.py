@@ -194,6 +194,7 @@ class World:
     @staticmethod
     def _sweep() -> None:
         booking.expire_stale()
+        booking.complete_left()
         assert not Appointment.objects.stale().exists()
 
     def _by_hand(self, by_hand: bool) -> None:
@@ -270,8 +271,9 @@ def _check_relation(visit: Appointment) -> None:
         return
     until = visit.end
     if visit.status == Status.COMPLETED:
-        [completed] = [event.at for event in visit.events.all() if event.to_status == Status.COMPLETED]
-        until = completed if completed < visit.end + timedelta(days=90) else visit.end
+        [completed] = [event for event in visit.events.all() if event.to_status == Status.COMPLETED]
+        in_time = completed.actor == Actor.DOCTOR and completed.at < visit.end + timedelta(days=90)
+        until = completed.at if in_time else visit.end
     assert visit.relation.until == until + timedelta(days=90)
     assert visit.relation.is_in_force == (timezone.now() < visit.relation.until)
 
