@@ -24,7 +24,8 @@ _TOLD = {
     Happened.MOVED: "visit_moved",
     Happened.FLAGGED: "visit_flagged",
 }
-_TOLD_TO_PATIENT = {Happened.COMPLETED: "visit_completed"}
+# The doctor has completed it, or knows that the licence is in force again.
+_TOLD_TO_PATIENT = {Happened.COMPLETED: "visit_completed", Happened.UNFLAGGED: "visit_unflagged"}
 GROUPS = {
     **dict.fromkeys(
         [*_TOLD.values(), *_TOLD_TO_PATIENT.values(), "visit_offer", "visit_summary"], NoticeGroup.VISITS

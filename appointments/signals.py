@@ -17,6 +17,7 @@ class Happened(StrEnum):
     COMPLETED = "completed"
     NO_SHOW = "no_show"
     FLAGGED = "flagged"  # the doctor may not practise at present
+    UNFLAGGED = "unflagged"  # and may again
 
 
 # Sent inside the transaction: sender is Appointment; appointment, happened (Happened), by (User or None),

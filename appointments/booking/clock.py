@@ -77,8 +77,15 @@ def flag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
 
 
 def unflag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
-    """The doctor may practise again: coming visits lose the mark; how many."""
-    return Appointment.objects.coming().filter(doctor=doctor, flagged=why).update(flagged="")
+    """The doctor may practise again: coming visits lose the mark, and take place as planned; how many."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
+        flagged = list(Appointment.objects.coming().filter(doctor=doctor, flagged=why))
+        for appointment in flagged:
+            Appointment.objects.filter(pk=appointment.pk).update(flagged="")
+            appointment.flagged = ""
+            tell(appointment, Happened.UNFLAGGED, by=None)
+    return len(flagged)
 
 
 def end_all(*, person: User, why: str) -> int:
