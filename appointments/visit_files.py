@@ -77,7 +77,7 @@ def remove(*, file: VisitFile, by: User) -> None:
                 code="signed",
             )
         own.delete()
-        name = file.file.name
+        name = str(file.file.name)
         transaction.on_commit(lambda: delete_files([name]))
 
 

@@ -20,7 +20,7 @@ from appointments.availability import bookable
 from appointments.forms.booking import ChooseForm, WantedForm
 from appointments.models import Appointment
 from appointments.picking import Wanted
-from appointments.templatetags.booking import day_words
+from appointments.templatetags.booking import clock, day_words
 from appointments.views.visits import find_as_doctor
 
 
@@ -57,8 +57,8 @@ def _book(request: SignedInRequest, after: Appointment, form: ChooseForm) -> Htt
     except ValidationError as error:
         refused, status = {"refusal": error.messages[0]}, 422
     else:
-        said = _("The next visit is booked for %(day)s. Your patient is told.")
-        messages.success(request, said % {"day": day_words(visit.start)})
+        said = _("The next visit is booked: %(day)s, %(time)s. Your patient is told.")
+        messages.success(request, said % {"day": day_words(visit.start), "time": clock(visit.start)})
         return redirect(after)
     return _show(request, after, Wanted(length, day=day), status=status, **refused)
 

@@ -67,7 +67,9 @@ def test_two_clicks_book_it(*, browse: Browse, going_on: Appointment, alice: Use
     start = page.context["picking"].slots[0].start
     answer = post(doctor, going_on, start, follow=True)
     assert answer.redirect_chain == [(going_on.get_absolute_url(), 302)]
-    assert "The next visit is booked for Wednesday, " in text_of(answer)
+    assert f"The next visit is booked: Wednesday, March 5, 2031, {start:%H:%M}. Your patient" in text_of(
+        answer
+    )
     booked = Appointment.objects.get(follows=going_on)
     assert (booked.status, booked.start, booked.patient, booked.doctor) == (
         Status.CONFIRMED,

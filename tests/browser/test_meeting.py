@@ -44,7 +44,7 @@ def test_the_room_opens_and_the_next_visit_is_booked(
     expect(doctor.get_by_role("heading", level=1, name="Book the next visit")).to_be_visible()
     assert axe.violations(doctor) == []
     doctor.locator(".times button").last.click()
-    expect(doctor.get_by_text("The next visit is booked for")).to_be_visible()
+    expect(doctor.get_by_text("The next visit is booked:")).to_be_visible()
     assert axe.violations(doctor) == []
 
     patient.goto("/visits/")
