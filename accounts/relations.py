@@ -99,13 +99,13 @@ def revoke(*, relation: CareRelation, item: UUID | None = None) -> CareRelation 
     return None
 
 
-def open_for_visit(*, patient: User, doctor: User, until: datetime) -> CareRelation:
-    """Open the whole record to the doctor of a visit, until then. The app of visits ends it."""
+def open_for_visit(*, patient: User, doctor: User, until: datetime, by: User) -> CareRelation:
+    """Open the whole record to the doctor of a visit that `by` booked. The app of visits ends it."""
     relation = CareRelation(
         patient=patient, doctor=doctor, scope=Scope.RECORD, source=Source.VISIT, until=until
     )
     relation.full_clean()
-    save_version(relation, by=patient, why="visit booked")
+    save_version(relation, by=by, why="visit booked")
     return relation
 
 

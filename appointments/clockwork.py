@@ -12,6 +12,7 @@ log = structlog.get_logger(__name__)
 # In this order, every half minute. What is slow looks for itself whether it is its turn.
 EVERY: list[Callable[[], object]] = [
     booking.expire_stale,
+    booking.complete_left,
     booking.forget_keys,
     waitlist.sweep,
     photos.remind_due,

@@ -203,7 +203,7 @@ def _past(
         place=VIDEO if doctor.email == "chen@example.org" else CLINIC,
         status=Status.COMPLETED,
         reason=reason,
-        relation=open_for_visit(patient=patient, doctor=doctor, until=record_open_until(end)),
+        relation=open_for_visit(patient=patient, doctor=doctor, until=record_open_until(end), by=patient),
         created_at=booked,
         booked_at=booked,
     )

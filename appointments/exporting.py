@@ -199,7 +199,8 @@ def photo_requests(user: User) -> ExportSection:
             _("Doctor"): name_of(request.doctor),
             _("By"): request.due_on,
             _("What"): request.note,
-            _("Answered"): request.closed_at,
+            _("Answered"): request.closed_at if request.analysis else "",
+            _("Withdrawn"): "" if request.analysis else request.closed_at,
             _("Analysis"): str(request.analysis) if request.analysis else "",
         }
         for request in requests

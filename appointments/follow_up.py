@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 ANSWERS = (*BOOKED, Status.COMPLETED)  # visits that an urgent result has led to
 LONGEST_WORD = 500
 ONE_MAIL = timedelta(hours=12)  # in which a patient is reminded once, of however many results
-_BOOKED = frozenset({Happened.REQUESTED, Happened.CONFIRMED})
+_BOOKED = frozenset({Happened.REQUESTED, Happened.CONFIRMED, Happened.BOOKED_NEXT})
 _OFF = frozenset({Happened.DECLINED, Happened.CANCELLED, Happened.EXPIRED, Happened.NO_SHOW})
 
 

@@ -17,13 +17,15 @@ from dermaplatform.addresses import absolute
 _TOLD = {
     Happened.REQUESTED: "visit_requested",
     Happened.CONFIRMED: "visit_confirmed",
+    Happened.BOOKED_NEXT: "visit_booked_next",
     Happened.DECLINED: "visit_declined",
     Happened.CANCELLED: "visit_cancelled",
     Happened.EXPIRED: "visit_expired",
     Happened.MOVED: "visit_moved",
     Happened.FLAGGED: "visit_flagged",
 }
-_TOLD_TO_PATIENT = {Happened.COMPLETED: "visit_completed"}
+# The doctor has completed it, or knows that the licence is in force again.
+_TOLD_TO_PATIENT = {Happened.COMPLETED: "visit_completed", Happened.UNFLAGGED: "visit_unflagged"}
 GROUPS = {
     **dict.fromkeys(
         [*_TOLD.values(), *_TOLD_TO_PATIENT.values(), "visit_offer", "visit_summary"], NoticeGroup.VISITS
@@ -31,7 +33,14 @@ GROUPS = {
     "visit_reminder": NoticeGroup.REMINDERS,
 }
 _IN_CALENDARS = frozenset(
-    {Happened.CONFIRMED, Happened.DECLINED, Happened.CANCELLED, Happened.EXPIRED, Happened.MOVED}
+    {
+        Happened.CONFIRMED,
+        Happened.BOOKED_NEXT,
+        Happened.DECLINED,
+        Happened.CANCELLED,
+        Happened.EXPIRED,
+        Happened.MOVED,
+    }
 )
 
 
@@ -45,8 +54,8 @@ def _tell(
 ) -> None:
     """Inside the transaction of the step: what is undone is told to nobody."""
     kind = _TOLD.get(happened) or _TOLD_TO_PATIENT.get(happened)
-    if kind is None:
-        return
+    if kind is None or (happened == Happened.COMPLETED and by is None):
+        return  # a day after a visit that nobody ended, “read what the doctor has written” may be untrue
     people = [appointment.patient, appointment.doctor] if happened in _TOLD else [appointment.patient]
     with_calendar = happened in _IN_CALENDARS and _is_in_calendars(appointment)
     for person in people:

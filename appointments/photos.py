@@ -66,6 +66,25 @@ def requests_of(appointment: Appointment) -> QuerySet[PhotoRequest]:
     return requests_to(appointment.patient).filter(appointment=appointment)
 
 
+def withdraw(*, request: PhotoRequest, by: User) -> None:
+    """Ask no longer. The patient is told only if they were reminded: before, nobody has written to them.
+
+    Raises ValidationError: not_yours, closed.
+    """
+    if by.pk != request.doctor_id:
+        raise ValidationError(_("Only the doctor who asked withdraws it."), code="not_yours")
+    with transaction.atomic():
+        waiting = PhotoRequest.objects.filter(pk=request.pk, closed_at=None)
+        if not waiting.update(closed_at=timezone.now()):
+            raise ValidationError(
+                _("The picture was sent in the meantime, or the request is withdrawn already."), code="closed"
+            )
+        request.refresh_from_db()
+        if request.reminded_at:
+            link = absolute(request.appointment.get_absolute_url())
+            notify(request.patient, "photo_withdrawn", doctor=name_of(by), link=link)
+
+
 def open_requests(patient: User) -> QuerySet[PhotoRequest]:
     """What this patient is asked for now, what is due first."""
     return requests_to(patient).filter(closed_at=None)

@@ -8,6 +8,7 @@ from django.dispatch import Signal
 class Happened(StrEnum):
     REQUESTED = "requested"
     CONFIRMED = "confirmed"
+    BOOKED_NEXT = "booked_next"  # by the doctor, for the patient; it is confirmed
     DECLINED = "declined"
     CANCELLED = "cancelled"  # by one of the two, or because somebody left
     EXPIRED = "expired"  # a request that was not answered; holds pass silently
@@ -16,6 +17,7 @@ class Happened(StrEnum):
     COMPLETED = "completed"
     NO_SHOW = "no_show"
     FLAGGED = "flagged"  # the doctor may not practise at present
+    UNFLAGGED = "unflagged"  # and may again
 
 
 # Sent inside the transaction: sender is Appointment; appointment, happened (Happened), by (User or None),

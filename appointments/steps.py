@@ -59,6 +59,15 @@ def can_change(appointment: Appointment) -> bool:
     return open_status and appointment.start > timezone.now()
 
 
+def can_book_next(appointment: Appointment, by: User) -> bool:
+    """Whether this person may book what follows it for the patient."""
+    try:
+        booking.refuse_next(appointment, by)
+    except ValidationError:
+        return False
+    return True
+
+
 def take(*, appointment: Appointment, by: User, step: Step, reason: str = "") -> Appointment:
     """Do it, if it still can be done. Raises ValidationError: not_verified, and what `booking` raises."""
     if step is DECLINE:

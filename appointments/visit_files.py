@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import documents, pdf
+from accounts.erasure import delete_files
 from accounts.models import User
 from accounts.registries import NamedFiles
-from appointments import visits
+from appointments import notes, visits
 from appointments.models import Appointment, Status, VisitFile
 
 ADDED_IN = (Status.REQUESTED, Status.CONFIRMED, Status.CHECKED_IN, Status.COMPLETED)
@@ -48,6 +49,36 @@ def add(*, appointment: Appointment, by: User, upload: "UploadedFile[bytes]", ti
         file = VisitFile(appointment=appointment, by=by, title=name[:150], content_type=received.content_type)
         file.file.save("file", ContentFile(received.data), save=True)
     return file
+
+
+def removable(appointment: Appointment, user: User) -> set[int]:
+    """Which files of this visit, by primary key, this person may take back."""
+    own = VisitFile.objects.filter(appointment=appointment, by=user)
+    if user.pk == appointment.patient_id and (last := notes.latest_signed(appointment)):
+        own = own.filter(created_at__gt=last.signed_at)
+    return set(own.values_list("pk", flat=True))
+
+
+def remove(*, file: VisitFile, by: User) -> None:
+    """Take back what one has added, for good; twice is no error. Raises ValidationError: not_yours, signed.
+
+    What the doctor has signed about stays, as everything that a doctor has reviewed. A file of the doctor's
+    own goes at any time: it may be another patient's.
+    """
+    if by.pk != file.by_id:
+        raise ValidationError(_("Only who added a file removes it."), code="not_yours")
+    with transaction.atomic():
+        # Signing waits too.
+        appointment = Appointment.objects.select_for_update(no_key=True).get(pk=file.appointment_id)
+        own = VisitFile.objects.filter(pk=file.pk)
+        if own.exists() and file.pk not in removable(appointment, by):
+            raise ValidationError(
+                _("The doctor has signed a note since you added this file, so it stays with the visit."),
+                code="signed",
+            )
+        own.delete()
+        name = str(file.file.name)
+        transaction.on_commit(lambda: delete_files([name]))
 
 
 def _examine(upload: "UploadedFile[bytes]") -> documents.ReceivedDocument:

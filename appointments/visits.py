@@ -18,6 +18,7 @@ from accounts.selectors import is_verified_doctor
 from appointments.models import (
     BOOKED,
     CANCELLED,
+    Actor,
     Appointment,
     AppointmentEvent,
     Place,
@@ -140,6 +141,8 @@ def _told(event: AppointmentEvent, reader: User) -> Happening:
     if event.start_before is not None:
         before = date_format(timezone.localtime(event.start_before), "DATETIME_FORMAT")
         words = _("Moved; it was %(time)s before") % {"time": before}
+    elif not event.from_status and status == Status.CONFIRMED:
+        words = _("Booked as the next visit")
     else:
         words = str(status.label)
     if event.by is not None:
@@ -148,6 +151,16 @@ def _told(event: AppointmentEvent, reader: User) -> Happening:
     # The clockwork's notes are for those who run it.
     spoken = event.by is not None and status in CANCELLED
     return Happening(event.at, words, event.note if spoken else "")
+
+
+def followed_by(appointment: Appointment) -> QuerySet[Appointment]:
+    """The coming visits that were booked as the next ones after it."""
+    return Appointment.objects.coming().filter(follows=appointment)
+
+
+def is_the_doctors_choice(appointment: Appointment) -> bool:
+    """Whether the doctor booked it for the patient."""
+    return appointment.events.filter(from_status="", actor=Actor.DOCTOR).exists()
 
 
 def follow_up(note: VisitNote | None) -> VisitNote | None:

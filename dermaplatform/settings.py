@@ -323,6 +323,7 @@ DERMA_RETENTION_YEARS = env.int("DERMA_RETENTION_YEARS", default=10)
 DERMA_HOLD_MINUTES = env.int("DERMA_HOLD_MINUTES", default=5)
 DERMA_OFFER_MINUTES = env.int("DERMA_OFFER_MINUTES", default=30)  # of a time that the waitlist offers
 DERMA_RECORD_DAYS = env.int("DERMA_RECORD_DAYS", default=90)  # after a visit, the doctor may open the record
+DERMA_COMPLETE_HOURS = env.int("DERMA_COMPLETE_HOURS", default=24)  # after its end, a visit left checked in
 DERMA_URGENT_DAYS = env.int("DERMA_URGENT_DAYS", default=3)  # an urgent result without a visit is brought up
 # Where video visits take place: the room's name is added.
 DERMA_VIDEO_BASE = env.str("DERMA_VIDEO_BASE", default="https://meet.jit.si/")

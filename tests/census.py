@@ -108,7 +108,7 @@ class World:
         return {
             "visits/<public_id>/book/": held,
             "visits/<public_id>/release/": held,
-            "visits/": {**booked, "file_id": visits.file.public_id},
+            "visits/": {**booked, "file_id": visits.file.public_id, "photo_id": visits.photo.public_id},
             "waiting/": wait,
             "notices/": notice,
             "settings/hours/exceptions/": day_off,

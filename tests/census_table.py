@@ -240,6 +240,8 @@ TABLE = """
 /visits/<public_id>/cancel/                               GET                    302 200 404 200 404 404 404
                                                           POST                   302 302 404 422 404 404 404
                                                           PATCH,DELETE           405
+/visits/<public_id>/next/                                 GET,POST               302 403 404 302 404 404 404
+                                                          PATCH,DELETE           405
 /visits/<public_id>/wait/                                 GET,PATCH,DELETE       405
                                                           POST                   302 302 404 403 403 403 403
 /waiting/                                                 GET                    302 200 200 403 403 403 403
@@ -272,10 +274,14 @@ TABLE = """
                                                           POST                   302 422 404 422 404 404 403
 /visits/<public_id>/files/<file_id>/                      GET                    302 200 404 200 404 404 404
                                                           POST,PATCH,DELETE      405
+/visits/<public_id>/files/<file_id>/remove/               GET,PATCH,DELETE       405
+                                                          POST                   302 302 404 403 404 404 404
 /visits/<public_id>/rating/                               GET,PATCH,DELETE       405
                                                           POST                   302 422 404 403 404 404 404
 /visits/<public_id>/photo/                                GET,PATCH,DELETE       405
                                                           POST                   302 403 404 422 404 404 404
+/visits/<public_id>/photo/<photo_id>/withdraw/            GET,PATCH,DELETE       405
+                                                          POST                   302 403 404 302 404 404 404
 /day/                                                     GET                    302 403 403 200 200 200 403
                                                           POST,PATCH,DELETE      405
 /week/                                                    GET                    302 403 403 200 200 200 403

@@ -1,8 +1,13 @@
 """What happens to visits without either of the two: time passes, a doctor stops, somebody leaves."""
 
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import User
 from appointments.booking.steps import changing, end, expire, is_stale, tell
@@ -16,16 +21,44 @@ DOCTOR_STOPPED = "doctor_stopped"
 
 def expire_stale() -> int:
     """End holds and requests whose time is over; how many. One that cannot be ended stops no other."""
-    ended = 0
-    for appointment in Appointment.objects.stale().order_by("expires_at", "pk"):
+    stale = Appointment.objects.stale().order_by("expires_at", "pk")
+    return sum(_one_by_one(stale, lambda one: is_stale(one) and expire(one), "visit_not_expired"))
+
+
+def complete_left() -> int:
+    """Complete visits that were checked in and that nobody has ended for DERMA_COMPLETE_HOURS; how many.
+
+    The patient was there, so it took place. The record closes as it would have: counted from the visit's end,
+    not from now, because nobody did anything now.
+    """
+    ended = timezone.now() - timedelta(hours=settings.DERMA_COMPLETE_HOURS)
+    left = Appointment.objects.filter(status=Status.CHECKED_IN, end__lte=ended).order_by("end", "pk")
+    return sum(_one_by_one(left, _complete, "visit_not_completed"))
+
+
+def _complete(appointment: Appointment) -> bool:
+    if appointment.status != Status.CHECKED_IN:
+        return False  # the doctor was quicker
+    if not appointment.move(Status.COMPLETED, by=None, actor=Actor.CLOCK, note="left open"):
+        return False
+    tell(appointment, Happened.COMPLETED, by=None)
+    return True
+
+
+def _one_by_one(
+    appointments: Iterable[Appointment], step: Callable[[Appointment], bool], failed: str
+) -> Iterator[bool]:
+    """One that cannot be changed stops no other."""
+    for appointment in appointments:
         try:
             with changing(appointment):
-                ended += is_stale(appointment) and expire(appointment)
+                done = step(appointment)
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
-            log.exception("visit_not_expired", visit=appointment.pk, error=type(error).__name__)
-    return ended
+            log.exception(failed, visit=appointment.pk, error=type(error).__name__)
+        else:
+            yield done
 
 
 def flag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
@@ -44,8 +77,15 @@ def flag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
 
 
 def unflag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
-    """The doctor may practise again: coming visits lose the mark; how many."""
-    return Appointment.objects.coming().filter(doctor=doctor, flagged=why).update(flagged="")
+    """The doctor may practise again: coming visits lose the mark, and take place as planned; how many."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
+        flagged = list(Appointment.objects.coming().filter(doctor=doctor, flagged=why))
+        for appointment in flagged:
+            Appointment.objects.filter(pk=appointment.pk).update(flagged="")
+            appointment.flagged = ""
+            tell(appointment, Happened.UNFLAGGED, by=None)
+    return len(flagged)
 
 
 def end_all(*, person: User, why: str) -> int:

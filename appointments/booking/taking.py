@@ -79,24 +79,20 @@ def hold(
         appointment = Appointment(
             patient=patient,
             doctor=doctor,
-            **_times(schedule, slot),
+            **times_of(schedule, slot),
             urgent=urgent,
             offered=offered,
             follows=_of_the_same(follows, patient, doctor),
             expires_at=timezone.now() + timedelta(minutes=minutes),
         )
         with first_come(doctor.pk, length, urgent=urgent):
-            appointment.save()
-        AppointmentEvent.objects.create(
-            appointment=appointment,
-            to_status=Status.HELD,
-            by=None if offered else patient,
-            actor=Actor.CLOCK if offered else Actor.PATIENT,
-        )
+            appointment.begin(
+                by=None if offered else patient, actor=Actor.CLOCK if offered else Actor.PATIENT
+            )
     return appointment
 
 
-def _times(schedule: Schedule, slot: Slot) -> dict[str, Any]:
+def times_of(schedule: Schedule, slot: Slot) -> dict[str, Any]:
     blocked_from, blocked_until = slots.blocked_range(terms_of(schedule), slot.start, slot.end)
     return {
         "start": slot.start,
@@ -141,7 +137,7 @@ def book(*, hold: Appointment, reason: str = "", analyses: Collection[UUID] = ()
         if len(attached) != len(set(analyses)):
             raise ValidationError(_("Some of these analyses are not yours."), code="not_yours")
         relation = relations.open_for_visit(
-            patient=hold.patient, doctor=hold.doctor, until=record_open_until(hold.end)
+            patient=hold.patient, doctor=hold.doctor, until=record_open_until(hold.end), by=hold.patient
         )
         by_hand = schedule.confirms_by_hand
         move(
@@ -211,6 +207,7 @@ def reschedule(
             length=length,
             urgent=urgent,
             moved=appointment,
+            asks=actor,
         )
         _change_time(schedule, appointment, slot, by=by, actor=actor)
     return appointment
@@ -229,12 +226,13 @@ def _change_time(schedule: Schedule, appointment: Appointment, slot: Slot, *, by
     again = schedule.confirms_by_hand and actor == Actor.PATIENT
     status = Status.REQUESTED if again else source
     changes: dict[str, Any] = {
-        **_times(schedule, slot),
+        **times_of(schedule, slot),
         "sequence": appointment.sequence + 1,
         "status": status,
         "expires_at": answer_by(schedule, slot.start) if status == Status.REQUESTED else None,
     }
-    with first_come(appointment.doctor_id, (slot.end - slot.start) // MINUTE, urgent=appointment.urgent):
+    length = (slot.end - slot.start) // MINUTE
+    with first_come(appointment.doctor_id, length, urgent=appointment.urgent, asks=actor):
         changed = Appointment.objects.filter(pk=appointment.pk, status=source).update(**changes)
     if not changed:
         raise wrong_state(appointment)

@@ -18,7 +18,7 @@ from appointments import slots
 from appointments.availability import bookable, free_times, next_free, terms_of
 from appointments.booking.steps import expire, lock
 from appointments.constraints import broken
-from appointments.models import LENGTHS, Appointment, Schedule
+from appointments.models import LENGTHS, Actor, Appointment, Schedule
 from appointments.slots import Slot
 
 ALTERNATIVES = 3  # next free times that somebody who came too late is offered
@@ -88,8 +88,9 @@ def slot_at(
     length: int,
     urgent: bool,
     moved: Appointment | None = None,
+    asks: Actor = Actor.PATIENT,
 ) -> Slot:
-    """The free time that begins at `start`. Raises SlotTaken or ValidationError."""
+    """The free time that begins at `start`. `asks` reads the refusal: SlotTaken or ValidationError."""
     _refuse_by_terms(schedule, start, length)
     end = start + length * MINUTE
     _expire_in_the_way(schedule.doctor_id, patient.pk, start, end)
@@ -97,7 +98,7 @@ def slot_at(
     if moved is not None:
         busy = busy.exclude(pk=moved.pk)
     if busy.exists():
-        raise patient_busy()
+        raise patient_busy(asks)
     until = start + MINUTE
     free = free_times(schedule, length=length, since=start, until=until, urgent=urgent, except_for=moved)
     for slot in free:
@@ -147,12 +148,17 @@ def not_offered() -> ValidationError:
     )
 
 
-def patient_busy() -> ValidationError:
-    return ValidationError(_("You have another visit at this time."), code="patient_busy")
+def patient_busy(asks: Actor) -> ValidationError:
+    """A doctor learns no more than that: where, and with whom, is between the patient and them."""
+    if asks == Actor.DOCTOR:
+        sentence = _("Your patient has another visit at this time. Choose another one.")
+    else:
+        sentence = _("You have another visit at this time.")
+    return ValidationError(sentence, code="patient_busy")
 
 
 @contextmanager
-def first_come(doctor: int, length: int, *, urgent: bool) -> Iterator[None]:
+def first_come(doctor: int, length: int, *, urgent: bool, asks: Actor = Actor.PATIENT) -> Iterator[None]:
     """What the database refuses becomes the sentence for whoever came second."""
     try:
         with transaction.atomic():
@@ -161,7 +167,7 @@ def first_come(doctor: int, length: int, *, urgent: bool) -> Iterator[None]:
         if broken(error, "appointment_doctor_free"):
             raise SlotTaken(doctor=doctor, length=length, urgent=urgent) from error
         if broken(error, "appointment_patient_free"):
-            raise patient_busy() from error
+            raise patient_busy(asks) from error
         raise
 
 

@@ -1,6 +1,7 @@
 """Doctors' hours, visits, and what goes on around them."""
 
 from appointments.models.appointments import (
+    BEGINNINGS,
     BOOKED,
     CANCELLED,
     OCCUPYING,
@@ -42,6 +43,7 @@ from appointments.models.schedule import (
 )
 
 __all__ = [
+    "BEGINNINGS",
     "BOOKED",
     "CANCELLED",
     "DAY",

@@ -46,6 +46,11 @@ class Actor(models.TextChoices):
 
 
 P, D, C = Actor.PATIENT, Actor.DOCTOR, Actor.CLOCK
+# As what a visit begins, and who may begin it.
+BEGINNINGS: dict[Status, frozenset[Actor]] = {
+    S.HELD: frozenset({P, C}),  # the clockwork keeps a time for the waiting list
+    S.CONFIRMED: frozenset({D}),  # the next visit, which the doctor books for the patient
+}
 # From each status: where it may go, and who may do it.
 TRANSITIONS: dict[Status, dict[Status, frozenset[Actor]]] = {
     S.HELD: {
@@ -67,7 +72,7 @@ TRANSITIONS: dict[Status, dict[Status, frozenset[Actor]]] = {
         S.CANCELLED_BY_DOCTOR: frozenset({D, C}),
     },
     S.CHECKED_IN: {
-        S.COMPLETED: frozenset({D}),
+        S.COMPLETED: frozenset({D, C}),  # by the clockwork, a day after its end
         S.NO_SHOW: frozenset({D}),
     },
     S.COMPLETED: {},
@@ -204,6 +209,18 @@ class Appointment(models.Model):
     @property
     def is_coming(self) -> bool:
         return self.status in BOOKED and self.end > timezone.now()
+
+    def begin(self, *, by: User | None, actor: Actor) -> None:
+        """Save the new row, and the event of its beginning.
+
+        Raises ValueError for what the table of beginnings does not know, and IntegrityError.
+        """
+        status = S(self.status)
+        if actor not in BEGINNINGS.get(status, frozenset()):
+            raise ValueError(f"{actor} never begins a visit as {status}.")
+        with transaction.atomic():
+            self.save(force_insert=True)
+            AppointmentEvent.objects.create(appointment=self, to_status=status, by=by, actor=actor)
 
     def may(self, to: Status, actor: Actor) -> bool:
         """Whether this actor may take it there from where it is."""

@@ -140,7 +140,7 @@ class VisitFile(models.Model):
 
 
 class PhotoRequest(models.Model):
-    """A doctor asks for a new picture of a spot by a day; a new analysis closes it."""
+    """A doctor asks for a new picture of a spot by a day; a new analysis answers it."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     appointment = models.ForeignKey(Appointment, on_delete=models.PROTECT, related_name="photo_requests")
@@ -153,7 +153,7 @@ class PhotoRequest(models.Model):
     analysis = models.ForeignKey(
         Analysis, on_delete=models.PROTECT, related_name="answers_requests", null=True, blank=True
     )
-    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)  # without an analysis: withdrawn
 
     class Meta:
         ordering = ("due_on", "id")

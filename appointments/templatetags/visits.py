@@ -1,5 +1,8 @@
 """How pages speak of visits."""
 
+import datetime
+import math
+
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -22,6 +25,12 @@ _MARKS = {
     Status.CHECKED_IN: ("user", "u-routine"),
     Status.COMPLETED: ("circle-check", "u-none"),
 }
+
+
+@register.filter
+def seconds_until(moment: datetime.datetime) -> int:
+    """Negative once it is over."""
+    return math.ceil((moment - timezone.now()).total_seconds())
 
 
 @register.filter

@@ -98,6 +98,24 @@ def file(request: SignedInRequest, public_id: UUID, file_id: UUID) -> HttpRespon
 
 @require_POST
 @login_required
+def remove_file(request: SignedInRequest, public_id: UUID, file_id: UUID) -> HttpResponse:
+    """Whoever added it takes it back; to the other one it is not theirs to remove."""
+    appointment = find(request, public_id)
+    found = get_object_or_404(visit_files.files_of(appointment, request.user), public_id=file_id)
+    if found.by_id != request.user.pk:
+        raise PermissionDenied
+    record_access(request, appointment.patient, Opened.FILE, found.public_id)
+    try:
+        visit_files.remove(file=found, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, _("The file is removed."))
+    return redirect(appointment)
+
+
+@require_POST
+@login_required
 def rate(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     appointment = find(request, public_id)
     if appointment.patient_id != request.user.pk:
@@ -128,3 +146,17 @@ def ask_for_photo(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             messages.success(request, _("Your patient finds this among the things to do, and is reminded."))
         return redirect(appointment)
     return show(request, appointment, status=422, photo_form=form)
+
+
+@require_POST
+@login_required
+def withdraw_photo(request: SignedInRequest, public_id: UUID, photo_id: UUID) -> HttpResponse:
+    appointment = find_as_doctor(request, public_id)
+    wanted = get_object_or_404(appointment.photo_requests.all(), public_id=photo_id)
+    try:
+        photos.withdraw(request=wanted, by=request.user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, _("The request is withdrawn."))
+    return redirect(appointment)

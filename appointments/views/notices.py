@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -17,15 +18,17 @@ from accounts.requests import SignedInRequest
 from appointments import follow_up as services
 from appointments.forms.notices import WordForm
 
+PAGE_SIZE = 20
+
 
 @never_cache
 @require_safe
 @role_required(Role.DOCTOR, Role.ADMIN)
 def follow_ups(request: SignedInRequest) -> HttpResponse:
     """Whose result waits, and how long; doctors are led to it, administrators are not."""
-    waiting = list(services.open_for(request.user))
-    record_accesses(request, [row.analysis.patient for row in waiting], Opened.PATIENTS)
-    return render(request, "appointments/notices/follow_ups.html", {"follow_ups": waiting})
+    page = Paginator(services.open_for(request.user), PAGE_SIZE).get_page(request.GET.get("page"))
+    record_accesses(request, [row.analysis.patient for row in page], Opened.PATIENTS)
+    return render(request, "appointments/notices/follow_ups.html", {"page": page})
 
 
 @never_cache

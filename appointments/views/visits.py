@@ -82,11 +82,13 @@ def _of_both(request: SignedInRequest, appointment: Appointment) -> dict[str, An
         "history": reading.history(appointment, user),
         "attached": reading.attached(appointment, user),
         "files": visit_files.files_of(appointment, user),
+        "removable": visit_files.removable(appointment, user),
         "file_form": FileForm() if visit_files.may_add(appointment, user) else None,
         "notes": signed,
         "follow_up": reading.follow_up(signed[-1] if signed else None),
         "rating": getattr(appointment, "rating", None),
         "photo_requests": appointment.photo_requests.all(),
+        "next_visits": reading.followed_by(appointment),
         "can_change": steps.can_change(appointment),
     }
 
@@ -95,13 +97,17 @@ def _of_doctor(request: SignedInRequest, appointment: Appointment) -> dict[str, 
     practises = is_verified_doctor(request.user)
     asked = any(wanted.closed_at is None for wanted in appointment.photo_requests.all())
     over = appointment.status in (Status.CHECKED_IN, Status.COMPLETED)
+    possible = [step for step in steps.possible(appointment) if practises or step is steps.DECLINE]
     return {
         "as_doctor": True,
         "reading": reading_of(request.user, appointment.patient),
-        "steps": [step for step in steps.possible(appointment) if practises or step is steps.DECLINE],
+        "steps": possible,
         "decline_form": DeclineForm(),
         "may_write": practises and appointment.status in notes.DRAFTED_IN,
+        # One primary button on a page: the steps come first, and before the visit there is little to write.
+        "note_is_next": appointment.status in notes.SIGNED_IN and not possible,
         "draft": notes.draft_of(appointment),
+        "may_book_next": steps.can_book_next(appointment, request.user),
         "photo_form": PhotoForm() if practises and over and not asked else None,
     }
 
@@ -109,7 +115,10 @@ def _of_doctor(request: SignedInRequest, appointment: Appointment) -> dict[str, 
 def _of_patient(appointment: Appointment) -> dict[str, Any]:
     rated = hasattr(appointment, "rating")
     completed = appointment.status == Status.COMPLETED
-    return {"rating_form": RatingForm() if completed and not rated else None}
+    return {
+        "rating_form": RatingForm() if completed and not rated else None,
+        "doctors_choice": appointment.is_coming and reading.is_the_doctors_choice(appointment),
+    }
 
 
 @require_POST

@@ -656,7 +656,8 @@ def test_visits_of_a_doctor_who_stops_are_flagged_until_the_doctor_is_back(
     assert booking.flag_coming(chen) == 0
     verification._step(application, ApplicationStatus.VERIFIED, by=eve)
     coming.refresh_from_db()
-    assert coming.flagged == ""
+    assert (coming.flagged, told) == ("", [Happened.FLAGGED, Happened.UNFLAGGED])
+    assert booking.unflag_coming(chen) == 0
 
 
 def test_an_account_switched_off_and_on_flags_as_well(

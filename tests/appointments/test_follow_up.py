@@ -299,6 +299,29 @@ def test_a_doctor_with_a_relation_sees_who_waits(
     assert (event.actor, event.patient) == (chen, alice)
 
 
+def test_the_list_comes_in_pages_and_only_what_is_shown_is_written_down(
+    *, chen: User, eve: User, submit: Submit, browse: Browse, django_assert_max_num_queries: Any
+) -> None:
+    people = [make_user(f"p{number:02}@example.org", f"P{number:02}", consent=True) for number in range(23)]
+    for number, patient in enumerate(people):
+        share(patient=patient, doctor=chen)
+        analysis = done(submit(patient, seed=number), days=40 - number)
+        UrgentFollowUp.objects.create(analysis=analysis)
+    for reader in (chen, eve):
+        client = browse(reader)
+        with django_assert_max_num_queries(16):
+            first = client.get(LIST)
+        assert [row.analysis.patient for row in first.context["page"]] == people[:20]
+        assert AccessEvent.objects.filter(actor=reader).count() == 20
+        text = first.content.decode()
+        assert ("Page 1 of 2" in text, "P20" in text) == (True, False)
+        second = client.get(LIST, {"page": 2})
+        assert [row.analysis.patient for row in second.context["page"]] == people[20:]
+        assert AccessEvent.objects.filter(actor=reader).count() == 23
+        beyond = client.get(LIST, {"page": "99"})
+        assert beyond.context["page"].number == 2
+
+
 def test_a_doctor_without_one_sees_nothing(
     alice: User, diaz: User, open_loop: UrgentFollowUp, browse: Browse
 ) -> None:

@@ -102,6 +102,43 @@ def test_a_visit_that_is_moved_flagged_and_cancelled(
     assert kinds(alice) == expected == kinds(chen)
 
 
+def test_the_patient_of_a_flagged_visit_is_told_that_it_takes_place(
+    alice: User, bob: User, chen: User, visit: Visit
+) -> None:
+    visit(alice)
+    booking.flag_coming(chen)
+    later = visit(bob, 9)  # as if booked since: it was never flagged
+    booking.unflag_coming(chen)
+    assert kinds(alice) == ["visit_confirmed", "visit_flagged", "visit_unflagged"]
+    assert kinds(chen) == ["visit_confirmed", "visit_flagged", "visit_confirmed"]
+    assert kinds(bob) == ["visit_confirmed"]
+    assert "it takes place as planned" in last_mail(alice).body
+    booking.cancel(appointment=later, by=bob)
+    booking.unflag_coming(chen)
+    assert kinds(alice)[-1] == "visit_unflagged"
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_flagged_request_is_not_said_to_take_place(alice: User, chen: User, visit: Visit) -> None:
+    visit(alice)
+    booking.flag_coming(chen)
+    booking.unflag_coming(chen)
+    mail = last_mail(alice)
+    assert mail.subject == "Your doctor can answer you again"
+    assert "takes place" not in mail.body
+
+
+def test_nobody_is_asked_how_it_was_when_the_clock_completes_it(
+    alice: User, chen: User, visit: Visit
+) -> None:
+    appointment = visit(alice)
+    with time_machine.travel(appointment.start + timedelta(minutes=5)):
+        booking.check_in(appointment=appointment, by=chen)
+    with time_machine.travel(appointment.end + timedelta(hours=25)):
+        assert booking.complete_left() == 1
+    assert kinds(alice) == ["visit_confirmed"] == kinds(chen)
+
+
 def test_only_the_patient_is_told_that_a_visit_is_completed(alice: User, chen: User, visit: Visit) -> None:
     appointment = visit(alice)
     with time_machine.travel(appointment.start + timedelta(minutes=5)):

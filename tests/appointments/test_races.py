@@ -16,7 +16,7 @@ from accounts import relations, verification
 from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, User
 from appointments import booking
 from appointments.models import Appointment, IdempotencyKey, Schedule, Status
-from tests.appointments.conftest import open_hours
+from tests.appointments.conftest import first_free, open_hours
 from tests.appointments.test_constraints import row
 from tests.appointments.test_transitions import check, overlaps
 from tests.conftest import make_user
@@ -207,3 +207,31 @@ def test_sharing_while_a_visit_ends(alice: User, chen_open: Schedule) -> None:
             partial(relations.share, patient=alice, doctor=chen_open.doctor),
         )
         assert [type(answer) for answer in answers] == [Appointment, CareRelation], answers
+
+
+def test_a_doctor_who_clicks_twice_books_one_next_visit(alice: User, chen_open: Schedule) -> None:
+    doctor = chen_open.doctor
+    now = booked(alice, chen_open, first_free(chen_open))
+    booking.check_in(appointment=now, by=doctor)
+    clicks = [
+        partial(booking.book_next, after=fresh(now), by=doctor, start=tomorrow(), length=30) for _ in range(4)
+    ]
+    answers = at_once(*clicks)
+    assert {answer.pk for answer in answers} == {Appointment.objects.get(follows=now).pk}, answers
+    assert CareRelation.objects.count() == 2
+    check()
+
+
+def test_a_doctor_and_another_patient_want_one_time(alice: User, bob: User, chen_open: Schedule) -> None:
+    doctor = chen_open.doctor
+    now = booked(alice, chen_open, first_free(chen_open))
+    booking.check_in(appointment=now, by=doctor)
+    for round_ in range(3):
+        start = tomorrow(round_)
+        answers = at_once(
+            partial(booking.book_next, after=fresh(now), by=doctor, start=start, length=30),
+            partial(held, bob, chen_open, start),
+        )
+        assert sum(isinstance(answer, Appointment) for answer in answers) == 1, answers
+        assert sum(isinstance(answer, booking.SlotTaken) for answer in answers) == 1, answers
+    check()

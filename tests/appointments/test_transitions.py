@@ -17,6 +17,7 @@ from hypothesis.extra.django import TestCase
 from accounts.models import CareRelation, Role, User
 from appointments import booking
 from appointments.models import (
+    BEGINNINGS,
     BOOKED,
     OCCUPYING,
     PASSING,
@@ -28,6 +29,7 @@ from appointments.models import (
     Status,
 )
 from tests.appointments.conftest import open_hours
+from tests.appointments.test_constraints import row
 from tests.conftest import make_doctor, make_user
 
 MONDAY = datetime(2030, 5, 6, 8, tzinfo=UTC)
@@ -42,6 +44,9 @@ MOVES: dict[str, Callable[..., object]] = {
     "no_show": lambda visit, who: booking.no_show(appointment=visit, by=who),
     "release": lambda visit, who: booking.release(hold=visit),
     "book": lambda visit, who: booking.book(hold=visit, reason="A spot."),
+    "book_next": lambda visit, who: booking.book_next(
+        after=visit, by=who, start=visit.start + timedelta(hours=2), length=30
+    ),
 }
 
 DOCTOR, PATIENT = 0, 1
@@ -49,7 +54,13 @@ LIKELY: dict[Status, list[tuple[str, int]]] = {
     Status.HELD: [("book", PATIENT)],
     Status.REQUESTED: [("confirm", DOCTOR), ("confirm", DOCTOR), ("decline", DOCTOR), ("cancel", PATIENT)],
     Status.CONFIRMED: [("check_in", DOCTOR), ("check_in", DOCTOR), ("cancel", DOCTOR), ("no_show", DOCTOR)],
-    Status.CHECKED_IN: [("complete", DOCTOR), ("complete", DOCTOR), ("no_show", DOCTOR)],
+    Status.CHECKED_IN: [
+        ("complete", DOCTOR),
+        ("complete", DOCTOR),
+        ("no_show", DOCTOR),
+        ("book_next", DOCTOR),
+    ],
+    Status.COMPLETED: [("book_next", DOCTOR)],
 }
 # People and visits (the newest is 0) by number; beginnings in half hours from now; waiting in minutes.
 two, three, ahead = st.integers(0, 1), st.sampled_from([0, 0, 1, 2]), st.integers(0, 4)
@@ -76,6 +87,22 @@ def test_the_table_leads_from_everywhere_to_an_end() -> None:
         assert Status.HELD not in ways
         # A visit never comes back from where it has ended.
         assert bool(ways) == (source in (Status.HELD, *BOOKED))
+
+
+def test_what_the_table_of_beginnings_does_not_know_is_a_mistake_of_ours(alice: User, chen: User) -> None:
+    for status in Status:
+        for actor in Actor:
+            visit = row(alice, chen, status=status)
+            if actor in BEGINNINGS.get(status, ()):
+                visit.begin(by=None, actor=actor)
+                event = visit.events.get()
+                assert (event.from_status, event.to_status, event.actor) == ("", status, actor)
+                visit.events.all().delete()
+                visit.delete()
+            else:
+                with pytest.raises(ValueError, match="never begins a visit"):
+                    visit.begin(by=None, actor=actor)
+                assert not Appointment.objects.exists()
 
 
 def test_what_the_table_does_not_know_is_a_mistake_of_ours(alice: User, chen: User) -> None:
@@ -167,6 +194,7 @@ class World:
     @staticmethod
     def _sweep() -> None:
         booking.expire_stale()
+        booking.complete_left()
         assert not Appointment.objects.stale().exists()
 
     def _by_hand(self, by_hand: bool) -> None:
@@ -204,6 +232,7 @@ def _check_events(visit: Appointment) -> None:
     events = sorted(visit.events.all(), key=lambda event: event.pk)
     assert [event.from_status for event in events] == ["", *(event.to_status for event in events[:-1])]
     assert events[-1].to_status == visit.status
+    assert events[0].actor in BEGINNINGS[Status(events[0].to_status)]
     assert [event.at for event in events] == sorted(event.at for event in events)
     for event in events[1:]:
         moved = event.start_before is not None
@@ -242,8 +271,9 @@ def _check_relation(visit: Appointment) -> None:
         return
     until = visit.end
     if visit.status == Status.COMPLETED:
-        [completed] = [event.at for event in visit.events.all() if event.to_status == Status.COMPLETED]
-        until = completed if completed < visit.end + timedelta(days=90) else visit.end
+        [completed] = [event for event in visit.events.all() if event.to_status == Status.COMPLETED]
+        in_time = completed.actor == Actor.DOCTOR and completed.at < visit.end + timedelta(days=90)
+        until = completed.at if in_time else visit.end
     assert visit.relation.until == until + timedelta(days=90)
     assert visit.relation.is_in_force == (timezone.now() < visit.relation.until)
 

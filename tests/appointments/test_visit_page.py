@@ -1,6 +1,7 @@
 """The page of a visit: who sees what on it, and what they can do."""
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -214,6 +215,49 @@ def test_a_request_has_no_room_yet(
     shown = text_of(browse(alice).get(page_of(booked)))
     assert "once the visit is confirmed" in shown
     assert booked.room.hex not in shown
+
+
+def test_the_page_says_when_the_room_opens_to_scripts_and_to_people(
+    browse: Browse, visit: Booked, alice: User, clock: time_machine.Traveller
+) -> None:
+    booked = by_video(visit(alice))
+    clock.move_to(booked.start - timedelta(minutes=30))
+    shown = text_of(browse(alice).get(page_of(booked)))
+    assert 'data-opens="1200"' in shown
+    assert f'data-room="{page_of(booked)}"' in shown
+    assert "Load this page again then, and its link stands here." in shown
+    assert ('data-begins="1800"' in shown, 'data-ends="3600"' in shown) == (True, True)
+    clock.move_to(booked.start + timedelta(minutes=1))
+    shown = text_of(browse(alice).get(page_of(booked)))
+    assert ("data-opens" in shown, 'data-begins="-60"' in shown) == (False, True)
+
+
+# What comes next
+
+
+NOTE = re.compile(r'<a class="button (button--quiet)?" href="[^"]*/note/">')
+
+
+def test_the_note_is_the_next_thing_only_when_there_is_something_to_write(
+    browse: Browse, visit: Booked, alice: User, chen: User, clock: time_machine.Traveller
+) -> None:
+    booked = visit(alice)
+    doctor = browse(chen)
+
+    def quiet() -> bool:
+        found = NOTE.search(text_of(doctor.get(page_of(booked))))
+        assert found
+        return bool(found[1])
+
+    assert quiet()  # days before
+    clock.move_to(booked.start - timedelta(minutes=30))
+    assert quiet()
+    booking.check_in(appointment=booked, by=chen)
+    assert not quiet()
+    begin(booked, clock)
+    assert quiet()  # the visit is completed first
+    booking.complete(appointment=booked, by=chen)
+    assert not quiet()
 
 
 # Steps

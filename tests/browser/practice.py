@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import django
 
 from ml_models.taxonomy import Urgency
 from tests.processes.platform import DEMO_PASSWORD, REPOSITORY, Client, Platform, wait_until
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 ZONE = "Europe/Zurich"
 EXAMINED_SECONDS = 240
@@ -20,7 +24,12 @@ EXAMINED_SECONDS = 240
 
 def open_in(site: Platform, name: str) -> str:
     """A doctor and a patient whom no other test knows; the id of the patient's result."""
-    command = [sys.executable, "-m", __name__, name]
+    return run(site, __name__, name)
+
+
+def run(site: Platform, module: str, *arguments: str) -> str:
+    """The last word that such a command says."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         command,
         cwd=REPOSITORY,
@@ -33,9 +42,8 @@ def open_in(site: Platform, name: str) -> str:
     return done.stdout.split()[-1]
 
 
-def main(name: str) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dermaplatform.settings")
-    django.setup()
+def people(name: str) -> tuple["User", "User"]:
+    """A verified doctor and a patient."""
     from allauth.account.models import EmailAddress
     from django.utils import timezone
 
@@ -48,7 +56,6 @@ def main(name: str) -> None:
         User,
     )
     from accounts.services import give_consent
-    from diagnosis.models import Analysis, Status
 
     def person(role: Role) -> User:
         email = f"{name}-{role}@example.org"
@@ -71,6 +78,15 @@ def main(name: str) -> None:
     )
     application.move(ApplicationStatus.VERIFIED, by=None)
     give_consent(user=patient, kind=ConsentKind.CARE)
+    return doctor, patient
+
+
+def main(name: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dermaplatform.settings")
+    django.setup()
+    from diagnosis.models import Analysis, Status
+
+    doctor, patient = people(name)
     analysis = Client(f"http://127.0.0.1:{os.environ['PORT']}/", patient.email).submit(
         seed=doctor.pk + 70_000
     )

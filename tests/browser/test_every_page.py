@@ -17,6 +17,7 @@ READ_RESULT = "result of a patient"
 SHARE = "share"
 VISIT = "visit"
 SEEN_VISIT = "visit of a patient"
+NEXT_VISIT = "next visit of a patient"
 TIMES = "times of a doctor"
 BOOK = "book"
 MOVE = "move"
@@ -87,6 +88,7 @@ PAGES = [
     ("chen", "/day/"),
     ("chen", "/week/"),
     ("chen", SEEN_VISIT),
+    ("chen", NEXT_VISIT),
     ("chen", "/notices/"),
     ("chen", "/settings/notifications/"),
     ("chen", "/settings/hours/"),
@@ -153,14 +155,25 @@ def open_visit(page: Page) -> None:
 
 def open_seen_visit(page: Page) -> None:
     """The demo's next visits are within two weeks."""
+    open_first_visit(page, range(4))
+
+
+def open_first_visit(page: Page, weeks: range) -> None:
     start = datetime.now(UTC).date()
     visits = page.locator(".week a.time-line__who")
-    for weeks in range(4):
-        page.goto(f"/week/?day={start + timedelta(weeks=weeks)}")
+    for week in weeks:
+        page.goto(f"/week/?day={start + timedelta(weeks=week)}")
         if visits.count():
             break
     visits.first.click()
     expect(page.get_by_role("heading", name="What it is about")).to_be_visible()
+
+
+def open_next_visit(page: Page) -> None:
+    """What follows one that took place; the demo's are some weeks ago."""
+    open_first_visit(page, range(-1, -12, -1))
+    page.get_by_role("link", name="Book the next visit").click()
+    expect(page.get_by_role("heading", level=1, name="Book the next visit")).to_be_visible()
 
 
 def open_times(page: Page) -> None:
@@ -195,6 +208,7 @@ FOUND = {
     SHARE: open_share,
     VISIT: open_visit,
     SEEN_VISIT: open_seen_visit,
+    NEXT_VISIT: open_next_visit,
     TIMES: open_times,
     BOOK: open_book,
     MOVE: open_move,
