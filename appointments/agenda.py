@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from appointments import visits
-from appointments.models import Appointment, Status
+from appointments.models import BOOKED, Appointment, Status
 
 # What takes place, took place or should have; what was called off is nothing to plan with.
 SHOWN = (Status.REQUESTED, Status.CONFIRMED, Status.CHECKED_IN, Status.COMPLETED, Status.NO_SHOW)
@@ -43,6 +43,14 @@ def next_of(day: Day) -> Appointment | None:
         if appointment.is_coming and appointment.status != Status.REQUESTED:
             return appointment
     return None
+
+
+def next_day(doctor: User, after: datetime.date) -> datetime.date | None:
+    """The next day, by the doctor's clock, on which a visit is to take place."""
+    midnight = datetime.datetime.combine(after + timedelta(days=1), datetime.time.min, tzinfo=doctor.zone)
+    coming = visits.visible(doctor).filter(status__in=BOOKED, start__gte=midnight)
+    first = coming.order_by("start").values_list("start", flat=True).first()
+    return timezone.localdate(first, doctor.zone) if first else None
 
 
 def requests_waiting(doctor: User) -> QuerySet[Appointment]:

@@ -38,6 +38,7 @@ def day(request: SignedInRequest) -> HttpResponse:
         "waiting": waiting,
         "decline_form": DeclineForm(auto_id=False),
         "practises": is_verified_doctor(request.user),
+        "next_day": None if shown.visits else agenda.next_day(request.user, wanted),
     }
     return render(request, "appointments/visits/day.html", context | _next(request, shown))
 

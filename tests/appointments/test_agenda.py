@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AccessEvent, Opened, User
 from appointments import agenda, booking
@@ -69,6 +70,19 @@ def test_requests_wait_beside_the_day_and_are_confirmed_there(
     assert page_of(booked, "confirm") in text_of(doctor.get(reverse("home")))
     doctor.post(page_of(booked, "confirm"), {"next": DAY})
     assert "Nobody waits for your answer." in text_of(doctor.get(DAY))
+
+
+def test_an_empty_day_leads_to_the_next_visit(
+    browse: Browse, visit: Booked, alice: User, chen: User, diaz: User
+) -> None:
+    booked = visit(alice, number=60)  # on another day
+    address = f"?day={timezone.localdate(booked.start, chen.zone)}"
+    answer = browse(chen).get(DAY)
+    assert address in text_of(answer)
+    assert alice.name not in text_of(answer)
+    assert "The next visit is on" not in text_of(browse(diaz).get(DAY))
+    booking.cancel(appointment=booked, by=alice)
+    assert "The next visit is on" not in text_of(browse(chen).get(DAY))
 
 
 def test_what_was_called_off_is_not_planned_with(visit: Booked, alice: User, chen: User) -> None:
