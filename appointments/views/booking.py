@@ -91,7 +91,7 @@ def _show_times(
         patient=patient,
         zone=zone,
         urgent=context["urgent"] is not None,
-        except_for=held if held and held.doctor_id == profile.user_id else None,
+        except_for=held,  # choosing another time gives it back, with whomever it is
     )
     if patient is not None:
         context |= _waiting(patient, profile.user)
