@@ -119,7 +119,11 @@ def delete_files(names: Iterable[str]) -> None:
 
 
 def _wait_for_others(person: User) -> None:
-    """Two administrators who leave at the same moment go one after the other, and the second one stays."""
+    """Two administrators who leave at the same moment go one after the other, and the second one stays.
+
+    The strongest lock, which nothing else takes: it waits for rows about this person that are being written
+    just now, so that they are erased as well.
+    """
     rows = Q(pk=person.pk) | Q(role=Role.ADMIN) if person.is_admin else Q(pk=person.pk)
     list(User.objects.select_for_update().filter(rows).order_by("pk"))
 

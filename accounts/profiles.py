@@ -51,7 +51,7 @@ def update_profile(*, patient: User, by: User, why: str, **answers: Any) -> Pati
     if unknown := answers.keys() - set(ANSWERS):
         raise TypeError(f"No answers of a profile: {unknown}")
     patient_profile(patient)
-    profile = PatientProfile.objects.select_for_update().get(user=patient)
+    profile = PatientProfile.objects.select_for_update(no_key=True).get(user=patient)
     before = {name: getattr(profile, name) for name in answers}
     for name, value in answers.items():
         setattr(profile, name, value)

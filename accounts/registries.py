@@ -70,6 +70,16 @@ class Shareable:
     thumbnail: str  # address of a picture
 
 
+@dataclass(frozen=True)
+class FreeTime:
+    """A time of a doctor that can be chosen at once."""
+
+    start: datetime.datetime
+    minutes: int
+    place: str
+    for_urgent: bool  # kept for urgent cases
+
+
 exporters: list[Callable[[User], ExportSection]] = []
 erasures: list[Erasure] = []
 # Erase what was kept of people who have gone, once its time is over; gives the names of files to delete.
@@ -79,6 +89,10 @@ named_files: list[NamedFiles] = []
 # Doctors' next free time by the doctor's primary key; those without one are missing in the answer.
 NextFreeTimes = Callable[[Iterable[int]], dict[int, datetime.datetime]]
 next_free_times: list[NextFreeTimes] = []
+# For whoever has an urgent result of their own (its public id): how to ask for doctors' earliest times, those
+# that are kept for urgent cases too, by the doctor's primary key. None for any other result and anybody else.
+EarliestTimes = Callable[[Iterable[int]], dict[int, list[FreeTime]]]
+earliest_times: list[Callable[[User, UUID], EarliestTimes | None]] = []
 # What patients say of doctors, by the doctor's primary key: stars on average, and of how many. Those of whom
 # too few have said anything are missing in the answer.
 DoctorRatings = Callable[[Iterable[int]], dict[int, tuple[float, int]]]

@@ -21,7 +21,8 @@ def give_consent(*, user: User, kind: ConsentKind, version: int | None = None) -
             code="outdated",
         )
     with transaction.atomic():
-        in_force = Consent.objects.select_for_update().filter(user=user, kind=kind, withdrawn_at=None).first()
+        present_ones = Consent.objects.select_for_update(no_key=True).filter(withdrawn_at=None)
+        in_force = present_ones.filter(user=user, kind=kind).first()
         if in_force and in_force.version == present:
             return in_force
         if in_force:

@@ -176,7 +176,7 @@ def decide(
         raise ValidationError({"reason": _("Write the reason: the doctor reads it.")}, code="required")
     with transaction.atomic():
         # Two decisions about one doctor wait for each other; the second sees what the first has done.
-        doctor = User.objects.select_for_update().get(pk=application.doctor_id)
+        doctor = _lock_doctor(application)
         application.refresh_from_db()
         if _last_event(application) != seen or to not in TRANSITIONS[S(application.status)]:
             raise Overtaken
@@ -185,6 +185,14 @@ def decide(
             if application.status in PENDING and (former := standing_application(doctor)):
                 _step(former, S.REPLACED, by=admin)
         _step(application, to, by=admin, reason=reason)
+
+
+def _lock_doctor(application: DoctorApplication) -> User:
+    """The doctor first, then the application, whoever takes the step: nobody waits in a circle.
+
+    Who only writes a row about this doctor, as a booking or a mail does, is not waited for.
+    """
+    return User.objects.select_for_update(no_key=True).get(pk=application.doctor_id)
 
 
 def _last_event(application: DoctorApplication) -> int | None:
@@ -229,6 +237,7 @@ def _step(
     **changes: object,
 ) -> None:
     """Move, tell the doctor, and tell who must know that a doctor has stopped being one."""
+    _lock_doctor(application)
     source = S(application.status)
     if to not in TRANSITIONS[source] or not application.move(to, by=by, reason=reason, **changes):
         raise Overtaken

@@ -17,9 +17,11 @@ class AppointmentsConfig(AppConfig):
         from accounts import registries
         from appointments import follow_up, notices, waitlist  # noqa: F401  (connect their receivers)
         from appointments.availability import next_free_times
+        from appointments.earliest import earliest_times
 
         told.GROUPS.update(notices.GROUPS)
         registries.next_free_times.append(next_free_times)
+        registries.earliest_times.append(earliest_times)
         registries.doctor_stopped.append(_flag_coming)
         registries.doctor_verified.append(_unflag_coming)
         self._fill_registries_of_visits()

@@ -1,7 +1,7 @@
 """Doctors' free times, from the rows."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -20,6 +20,7 @@ from appointments.slots import Slot, Taken, Terms
 AROUND = timedelta(days=2)
 # How far ahead the directory looks for everybody, before it looks further for those who have nothing.
 NEAR = timedelta(days=7)
+FURTHEST = timedelta(days=368)  # beyond any horizon, and the visit that begins there
 
 
 def terms_of(schedule: Schedule) -> Terms:
@@ -75,6 +76,28 @@ def taken_from(
     return found
 
 
+def busy_of(
+    patient: User | None, since: datetime, until: datetime, *, except_for: Appointment | None = None
+) -> list[tuple[datetime, datetime]]:
+    """When this patient has something else already, with whomever; stale holds do not count. One query."""
+    if patient is None:
+        return []
+    now = timezone.now()
+    rows = Appointment.objects.occupying().filter(patient=patient, start__lt=until, end__gt=since)
+    if except_for is not None:
+        rows = rows.exclude(pk=except_for.pk)
+    return [
+        (start, end)
+        for start, end, expires in rows.order_by().values_list("start", "end", "expires_at")
+        if expires is None or expires > now
+    ]
+
+
+def clear_of(free: Iterable[Slot], busy: Collection[tuple[datetime, datetime]]) -> Iterator[Slot]:
+    """Those that lie over nothing in `busy`, one after the other."""
+    return (slot for slot in free if not any(slot.start < end and slot.end > start for start, end in busy))
+
+
 def bookable(doctor: User) -> Schedule | None:
     """The schedule of a verified doctor who has one."""
     verified = DoctorApplication.objects.in_force().filter(doctor=doctor)
@@ -105,15 +128,24 @@ def free_times(
     )
 
 
-def next_free(schedule: Schedule, *, length: int, count: int = 3, urgent: bool = False) -> list[Slot]:
-    """The first `count` free times from now on."""
+def next_free(
+    schedule: Schedule,
+    *,
+    length: int,
+    count: int = 3,
+    urgent: bool = False,
+    patient: User | None = None,
+    except_for: Appointment | None = None,
+) -> list[Slot]:
+    """The first `count` free times from now on; of a patient, those at which they have nothing else."""
     now = timezone.now()
     until = now + timedelta(days=schedule.horizon_days)
-    taken = taken_from([schedule.doctor_id], now, until)[schedule.doctor_id]
+    taken = taken_from([schedule.doctor_id], now, until, except_for=except_for)[schedule.doctor_id]
     free = slots.each_free(
         terms_of(schedule), taken, length=length, now=now, since=now, until=until, urgent=urgent
     )
-    return list(islice(free, count))
+    busy = busy_of(patient, now, until + AROUND, except_for=except_for)
+    return list(islice(clear_of(free, busy), count))
 
 
 def next_free_times(doctors: Iterable[int]) -> dict[int, datetime]:
@@ -121,29 +153,34 @@ def next_free_times(doctors: Iterable[int]) -> dict[int, datetime]:
 
     Five queries at most, however many there are. Who is verified has been decided by whoever asks.
     """
+    return {doctor: free[0].start for doctor, free in next_free_slots(doctors, count=1).items()}
+
+
+def next_free_slots(
+    doctors: Iterable[int],
+    *,
+    count: int,
+    urgent: bool = False,
+    patient: User | None = None,
+    except_for: Appointment | None = None,
+) -> dict[int, list[Slot]]:
+    """The first `count` free times of each, of the shortest visit; for a patient it is one query more."""
     now = timezone.now()
     terms = _terms_of_many(list(doctors), now)
-    found = _first_of_each(terms, now, now, now + NEAR)
-    left = {doctor: its for doctor, its in terms.items() if doctor not in found}
-    if left:
-        furthest = now + timedelta(days=max(its.horizon_days for its in left.values()))
-        found |= _first_of_each(left, now, now + NEAR, furthest)
-    return found
-
-
-def _first_of_each(
-    terms: dict[int, Terms], now: datetime, since: datetime, until: datetime
-) -> dict[int, datetime]:
-    found: dict[int, datetime] = {}
-    if not terms or since >= until:
-        return found
-    taken = taken_from(terms, since, until)
-    for doctor, its in terms.items():
-        free = slots.each_free(its, taken[doctor], length=its.step, now=now, since=since, until=until)
-        first = next(free, None)
-        if first is not None:
-            found[doctor] = first.start
-    return found
+    found: dict[int, list[Slot]] = {doctor: [] for doctor in terms}
+    busy = busy_of(patient, now, now + FURTHEST, except_for=except_for)
+    for since, until in ((now, now + NEAR), (now + NEAR, now + FURTHEST)):
+        left = {doctor: its for doctor, its in terms.items() if len(found[doctor]) < count}
+        furthest = now + timedelta(days=max((its.horizon_days for its in left.values()), default=0))
+        if since >= furthest:
+            continue
+        taken = taken_from(left, since, min(until, furthest), except_for=except_for)
+        for doctor, its in left.items():
+            free = slots.each_free(
+                its, taken[doctor], length=its.step, now=now, since=since, until=until, urgent=urgent
+            )
+            found[doctor] += islice(clear_of(free, busy), count - len(found[doctor]))
+    return {doctor: free for doctor, free in found.items() if free}
 
 
 def _terms_of_many(doctors: Collection[int], now: datetime) -> dict[int, Terms]:

@@ -225,7 +225,7 @@ def _changing(
     if by.pk != schedule.doctor_id:
         raise PermissionDenied
     with transaction.atomic():
-        locked = Schedule.objects.select_for_update().get(pk=schedule.pk)
+        locked = Schedule.objects.select_for_update(no_key=True).get(pk=schedule.pk)
         before = terms_of(_fresh(schedule))
         yield locked
         after = terms_of(_fresh(schedule))
@@ -254,11 +254,19 @@ def _settle(
     visits = [visit for visit in outside if visit.status != Status.HELD]
     if any(visit.public_id not in decision.keep | decision.cancel for visit in visits):
         raise VisitsInTheWay(visits)
+    _lock_patients(doctor, [visit.patient_id for visit in visits if visit.public_id in decision.cancel])
     for visit in outside:
         if visit.status == Status.HELD:
             visit.move(Status.EXPIRED, by=None, actor=Actor.CLOCK, note="the doctor's hours have changed")
         elif visit.public_id in decision.cancel:
             booking.cancel(appointment=visit, by=doctor, reason=decision.reason)
+
+
+def _lock_patients(doctor: User, patients: list[int]) -> None:
+    """After the doctor, and in one order: two doctors who close a day may share their patients."""
+    people = User.objects.select_for_update(no_key=True)
+    people.get(pk=doctor.pk)
+    list(people.filter(pk__in=patients).order_by("pk"))
 
 
 def _outside(

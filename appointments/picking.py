@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import get_format
 
 from accounts.models import User
-from appointments.availability import free_times, next_free
+from appointments.availability import busy_of, clear_of, free_times, next_free
 from appointments.models import Appointment, Schedule, Status
 from appointments.slots import Slot
 from diagnosis.models import Analysis
@@ -106,21 +106,10 @@ def free_for(
     except_for: Appointment | None = None,
 ) -> list[Slot]:
     """Free times of the doctor at which this patient has nothing else."""
-    slots = free_times(
-        schedule, length=length, since=since, until=until, urgent=urgent, except_for=except_for
-    )
-    if patient is None or not slots:
-        return slots
-    now = timezone.now()
-    visits = Appointment.objects.occupying().filter(patient=patient, start__lt=slots[-1].end, end__gt=since)
-    if except_for is not None:
-        visits = visits.exclude(pk=except_for.pk)
-    busy = [
-        (start, end)
-        for start, end, expires in visits.values_list("start", "end", "expires_at")
-        if expires is None or expires > now
-    ]
-    return [slot for slot in slots if not any(slot.start < end and slot.end > start for start, end in busy)]
+    free = free_times(schedule, length=length, since=since, until=until, urgent=urgent, except_for=except_for)
+    if not free:
+        return free
+    return list(clear_of(free, busy_of(patient, since, free[-1].end, except_for=except_for)))
 
 
 def pick(
@@ -136,7 +125,7 @@ def pick(
     length: int = next((known for known in schedule.lengths if known == wanted.length), schedule.lengths[0])
     wanted = Wanted(length, wanted.month, wanted.day, wanted.carried)
     now = timezone.now()
-    first = next_free(schedule, length=length, count=1, urgent=urgent)
+    first = next_free(schedule, length=length, count=1, urgent=urgent, patient=patient, except_for=except_for)
     earliest = first[0] if first else None
     today = now.astimezone(zone).date()
     last = (now + datetime.timedelta(days=schedule.horizon_days)).astimezone(zone).date()
@@ -154,7 +143,12 @@ def pick(
     by_day: dict[datetime.date, list[Slot]] = {}
     for slot in slots:
         by_day.setdefault(slot.start.astimezone(zone).date(), []).append(slot)
-    day = wanted.day if wanted.day and wanted.day.replace(day=1) == month else next(iter(by_day), None)
+    # A day without times is shown where another day can be chosen beside it.
+    day = (
+        wanted.day
+        if wanted.day and wanted.day.replace(day=1) == month and by_day
+        else next(iter(by_day), None)
+    )
     weeks = _weeks(month)
     before = month - datetime.timedelta(days=1)
     return Picking(

@@ -1,4 +1,7 @@
-"""Reminders a day and an hour before a visit, never twice, whatever happened to the worker meanwhile."""
+"""Reminders a day and an hour before a visit, never twice, whatever happened to the worker meanwhile.
+
+Nobody is reminded of what they have only just been told: who books for this afternoon has the confirmation.
+"""
 
 from datetime import datetime, timedelta
 
@@ -30,8 +33,9 @@ def send_due() -> int:
         status=Status.CONFIRMED, start__gt=now, start__lte=now + BEFORE[ReminderKind.DAY]
     )
     sent = 0
-    for visit in soon.select_related("patient", "doctor").order_by("start", "pk"):
-        if not _open(visit, kind_due(visit.start, now)):
+    soon = soon.select_related("patient", "doctor").prefetch_related("events")
+    for visit in soon.order_by("start", "pk"):
+        if not _open(visit, kind_due(visit.start, now, sure_since(visit))):
             continue
         try:
             sent += _remind(visit)
@@ -42,13 +46,23 @@ def send_due() -> int:
     return sent
 
 
-def kind_due(start: datetime, now: datetime) -> ReminderKind | None:
-    """The nearer of the reminders whose time has come for a visit that begins then."""
+def kind_due(start: datetime, now: datetime, since: datetime) -> ReminderKind | None:
+    """The nearer of the reminders whose time has come for a visit that has this start since then."""
     left = start - now
     if left <= timedelta(0):
         return None
-    due = [kind for kind, before in BEFORE.items() if left <= before]
+    due = [kind for kind, before in BEFORE.items() if left <= before < start - since]
     return min(due, key=BEFORE.__getitem__, default=None)
+
+
+def sure_since(visit: Appointment) -> datetime:
+    """When both were last told that it takes place then: it was booked, confirmed by hand or moved there."""
+    told_of = [
+        event.at
+        for event in visit.events.all()
+        if event.to_status == Status.CONFIRMED and event.start_before != visit.start
+    ]
+    return max([visit.booked_at or visit.created_at, *told_of])
 
 
 def _open(visit: Appointment, kind: ReminderKind | None) -> list[tuple[User, Way]]:
@@ -72,7 +86,7 @@ def _open(visit: Appointment, kind: ReminderKind | None) -> list[tuple[User, Way
 def _remind(visit: Appointment) -> int:
     """The rows first, then the words, while nobody else changes the visit or reminds of it."""
     with changing(visit):
-        kind = kind_due(visit.start, timezone.now())
+        kind = kind_due(visit.start, timezone.now(), sure_since(visit))
         if kind is None or visit.status != Status.CONFIRMED:
             return 0
         due = _open(visit, kind)

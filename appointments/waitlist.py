@@ -1,4 +1,7 @@
-"""“Tell me when something earlier is free”: what becomes free is offered to one after the other."""
+"""“Tell me when something earlier is free”: what becomes free is offered to one after the other.
+
+Whoever changes an entry together with its offer locks as for a visit first, and touches the entry then.
+"""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -16,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from appointments import booking, notices
 from appointments.availability import bookable
+from appointments.booking.steps import lock
 from appointments.booking.times import locked
 from appointments.models import Appointment, Schedule, Status, WaitlistEntry, WaitStatus
 from appointments.picking import free_for
@@ -64,6 +68,8 @@ def join(
 def leave(*, entry: WaitlistEntry) -> bool:
     """Wait no longer; what is offered goes to the next. False if it had ended already."""
     with transaction.atomic():
+        lock(doctor=entry.doctor_id, patient=entry.patient_id)
+        entry.refresh_from_db()
         left = WaitlistEntry.objects.on_list().filter(pk=entry.pk).update(status=WaitStatus.LEFT)
         if left and entry.offer is not None:
             booking.release(hold=entry.offer)
@@ -73,6 +79,7 @@ def leave(*, entry: WaitlistEntry) -> bool:
 def decline(*, entry: WaitlistEntry) -> bool:
     """Not this time: it goes to the next, and this person goes on waiting. False if nothing is offered."""
     with transaction.atomic():
+        lock(doctor=entry.doctor_id, patient=entry.patient_id)
         offered = WaitlistEntry.objects.filter(pk=entry.pk, status=WaitStatus.OFFERED, offer=entry.offer)
         declined = offered.update(status=WaitStatus.WAITING, offer=None)
         if declined and entry.offer is not None:

@@ -61,6 +61,17 @@ def test_every_foreign_key_has_a_related_name_and_protects() -> None:
                 )
 
 
+@pytest.mark.parametrize("path", PRODUCT, ids=names(PRODUCT))
+def test_locks_let_others_refer_to_the_row(path: Path) -> None:
+    """PostgreSQL takes FOR KEY SHARE on every row that a new row refers to; FOR UPDATE waits for it."""
+    if path.relative_to(ROOT) == Path("accounts/erasure.py"):
+        return  # a person who goes waits for what is being written about them
+    locks = re.findall(r"select_for_update\(([^)]*)\)", path.read_text())
+    assert all("no_key=True" in lock for lock in locks), (
+        "Use select_for_update(no_key=True): else a circle with whoever writes a row that refers to it."
+    )
+
+
 def test_only_aware_datetimes() -> None:
     assert settings.USE_TZ
     for path in PRODUCT:

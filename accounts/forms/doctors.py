@@ -17,6 +17,7 @@ from accounts.spoken import language_choices
 from accounts.validators import licence_day, validate_not_expired
 from accounts.verification import Licence
 
+EARLIEST = "earliest"
 _DOCUMENTS = "application/pdf,image/jpeg,image/png"
 _PHOTOS = "image/jpeg,image/png"
 _CHOOSE_AGAIN = _("Choose this file again: a browser does not keep it.")
@@ -81,6 +82,12 @@ class SearchForm(_WithPlace):
         required=False,
     )
     latitude, longitude = _degrees_fields()
+    # Only for who comes with an urgent result; without a place it is the order anyhow.
+    order = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    @property
+    def wants_earliest(self) -> bool:
+        return self.cleaned_data.get("order") == EARLIEST
 
     @property
     def near(self) -> geography.Position | None:

@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 
 from accounts import licence_words
 from accounts.countries import country_name
+from accounts.directory import Times
 from accounts.geography import map_url
 from accounts.models import DoctorProfile
+from accounts.registries import FreeTime
 from accounts.spoken import language_name
 
 register = template.Library()
@@ -42,10 +44,14 @@ def kilometres(distance: float) -> str:
 
 
 @register.filter
-def free_time_of(
-    free_times: dict[UUID, datetime.datetime], profile: DoctorProfile
-) -> datetime.datetime | None:
-    return free_times.get(profile.user.public_id)
+def free_time_of(times: Times, profile: DoctorProfile) -> datetime.datetime | None:
+    return times.next.get(profile.user.public_id)
+
+
+@register.filter
+def choices_of(times: Times, profile: DoctorProfile) -> list[FreeTime]:
+    """The times that can be chosen at once, for an urgent result."""
+    return times.choices.get(profile.user.public_id, [])
 
 
 @register.filter

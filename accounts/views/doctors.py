@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -12,11 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.directory import (
-    next_free_times,
+    earliest_times,
+    page_of,
     public_doctors,
     ratings,
-    search_doctors,
     shows_free_times,
+    times_of,
     visible_profiles,
 )
 from accounts.documents import JPEG
@@ -27,8 +27,6 @@ from accounts.practice import doctor_profile, save_practice
 from accounts.requests import SignedInRequest
 from dermaplatform.files import private_file
 from dermaplatform.throttling import UPLOAD, limited
-
-PAGE_SIZE = 20
 
 
 @never_cache
@@ -41,16 +39,21 @@ def doctors(request: HttpRequest) -> HttpResponse:
         query = request.GET.copy()
         query["latitude"], query["longitude"] = str(form.near.latitude), str(form.near.longitude)
         return redirect(f"{request.path}?{query.urlencode()}")
-    page = Paginator(search_doctors(form.search()), PAGE_SIZE).get_page(request.GET.get("page"))
+    search, analysis = form.search(), _analysis(request)
+    earliest = earliest_times(request.user, analysis)
+    by_time = earliest is not None and (search.near is None or form.wants_earliest)
+    page, times = page_of(search, request.GET.get("page"), earliest=earliest, by_time=by_time)
     context = {
         "form": form,
-        "search": form.search(),
+        "search": search,
         "page": page,
         "shows_free_times": shows_free_times(),
-        "free_times": next_free_times(list(page)),
+        "times": times,
+        "is_urgent": earliest is not None,
+        "by_time": by_time,
         "ratings": ratings(list(page)),
         "home": _home_of(request.user),
-        "analysis": _analysis(request),
+        "analysis": analysis,
     }
     return render(request, "accounts/doctors/list.html", context, status=200 if understood else 422)
 
@@ -75,12 +78,13 @@ def _home_of(user: object) -> PatientProfile | None:
 def doctor(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A doctor's public page; an unverified doctor sees what it will be."""
     profile = get_object_or_404(visible_profiles(request.user), user__public_id=public_id)
+    analysis = _analysis(request)
     context = {
         "profile": profile,
         "is_public": public_doctors().filter(pk=profile.pk).exists(),
         "shows_free_times": shows_free_times(),
-        "free_times": next_free_times([profile]),
-        "analysis": _analysis(request),
+        "times": times_of([profile], earliest_times(request.user, analysis)),
+        "analysis": analysis,
         "ratings": ratings([profile]),
     }
     return render(request, "accounts/doctors/detail.html", context)

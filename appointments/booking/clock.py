@@ -68,7 +68,11 @@ def flag_coming(doctor: User, why: str = DOCTOR_STOPPED) -> int:
     """
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=doctor.pk)
-        coming = list(Appointment.objects.coming().filter(doctor=doctor, flagged=""))
+        visits = Appointment.objects.coming().filter(doctor=doctor, flagged="")
+        # Then their patients: one who is being erased changes the same visits, and is told of them too.
+        patients = User.objects.filter(pk__in=visits.order_by().values("patient")).order_by("pk")
+        list(patients.select_for_update(no_key=True))
+        coming = list(visits)
         for appointment in coming:
             Appointment.objects.filter(pk=appointment.pk).update(flagged=why)
             appointment.flagged = why

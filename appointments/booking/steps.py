@@ -1,8 +1,8 @@
 """What every step of a visit is made of.
 
 Whoever changes a visit first locks the doctor's schedule, then the doctor, then the patient: in this order
-everywhere, so nobody waits in a circle. What holds a person already (an erasure, a decision about a licence)
-locks no one else.
+everywhere, so nobody waits in a circle. A decision about a licence begins at the doctor; several patients are
+locked in the order of their keys. An erasure holds the one person and locks no one else.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ LONGEST_WORDS = 1000  # characters of a reason
 
 def lock(*, doctor: int, patient: int) -> tuple[Schedule | None, User, User]:
     """The doctor's schedule, the doctor and the patient as they are now, until the transaction ends."""
-    schedules = Schedule.objects.select_for_update().prefetch_related("rules", "exceptions")
+    schedules = Schedule.objects.select_for_update(no_key=True).prefetch_related("rules", "exceptions")
     schedule = schedules.filter(doctor=doctor).first()
     people = User.objects.select_for_update(no_key=True)
     return schedule, people.get(pk=doctor), people.get(pk=patient)

@@ -19,6 +19,7 @@ from appointments.availability import bookable, free_times, next_free, terms_of
 from appointments.booking.steps import expire, lock
 from appointments.constraints import broken
 from appointments.models import LENGTHS, Actor, Appointment, Schedule
+from appointments.picking import own_hold
 from appointments.slots import Slot
 
 ALTERNATIVES = 3  # next free times that somebody who came too late is offered
@@ -32,8 +33,17 @@ class SlotTaken(Exception):
 
     code = "slot_taken"
 
-    def __init__(self, *, doctor: int, length: int, urgent: bool) -> None:
-        self._asked: dict[str, Any] = {"length": length, "urgent": urgent}
+    def __init__(
+        self,
+        *,
+        doctor: int,
+        length: int,
+        urgent: bool,
+        patient: User | None = None,
+        moved: Appointment | None = None,
+    ) -> None:
+        self._asked: dict[str, Any] = {"length": length, "urgent": urgent, "patient": patient}
+        self._moved = moved
         self._doctor = doctor
         super().__init__(self.message)
 
@@ -43,9 +53,11 @@ class SlotTaken(Exception):
 
     @cached_property
     def next_free(self) -> list[Slot]:
-        """The next times that can be had instead. Looked for when asked: nobody waits while it is done."""
+        """The next times that this patient can have. Looked for when asked: nobody waits while it is done."""
         schedule = Schedule.objects.prefetch_related("rules", "exceptions").get(doctor=self._doctor)
-        return next_free(schedule, count=ALTERNATIVES, **self._asked)
+        # A visit that moves, and a time that is held, are given back for the one that is chosen instead.
+        given_back = self._moved or own_hold(self._asked["patient"])
+        return next_free(schedule, count=ALTERNATIVES, except_for=given_back, **self._asked)
 
 
 def locked(patient: User, doctor: User) -> Schedule:
@@ -77,7 +89,7 @@ def refuse_late(patient: User, doctor: User, start: datetime, length: int, *, ur
         return
     schedule = bookable(doctor) if patient.is_patient else None
     if schedule and offered_at(schedule, start, length, urgent=urgent, now=now):
-        raise SlotTaken(doctor=doctor.pk, length=length, urgent=urgent)
+        raise SlotTaken(doctor=doctor.pk, length=length, urgent=urgent, patient=patient)
 
 
 def slot_at(
@@ -105,7 +117,7 @@ def slot_at(
         if slot.start == start:
             return slot
     if offered_at(schedule, start, length, urgent=urgent, now=timezone.now()):
-        raise SlotTaken(doctor=schedule.doctor_id, length=length, urgent=urgent)
+        raise SlotTaken(doctor=schedule.doctor_id, length=length, urgent=urgent, patient=patient, moved=moved)
     raise not_offered()
 
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from appointments.models import Appointment
+from appointments.picking import own_hold
 
 register = template.Library()
 
@@ -22,6 +23,19 @@ def day_words(day: datetime.date | datetime.datetime) -> str:
         day = timezone.localtime(day).date()
     return _("%(weekday)s, %(date)s") % {
         "weekday": date_format(day, "l"),
+        "date": date_format(day, "DATE_FORMAT"),
+    }
+
+
+@register.filter
+def short_day(moment: datetime.datetime) -> str:
+    """ "Today", "Tomorrow", or "Fri, Nov. 27, 2026", in the present zone."""
+    day = timezone.localtime(moment).date()
+    away = (day - timezone.localdate()).days
+    if away in (0, 1):
+        return _("Tomorrow") if away else _("Today")
+    return _("%(weekday)s, %(date)s") % {
+        "weekday": date_format(day, "D"),
         "date": date_format(day, "DATE_FORMAT"),
     }
 
@@ -83,6 +97,12 @@ def at_the_doctors(moment: datetime.datetime, visit: Appointment) -> str:
 def present_zone() -> ZoneInfo:
     """The zone in which the page shows times."""
     return ZoneInfo(timezone.get_current_timezone_name())
+
+
+@register.simple_tag
+def held_by(person: object) -> Appointment | None:
+    """The time that this person holds at the moment."""
+    return own_hold(person)
 
 
 @register.filter

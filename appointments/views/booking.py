@@ -91,7 +91,7 @@ def _show_times(
         patient=patient,
         zone=zone,
         urgent=context["urgent"] is not None,
-        except_for=held if held and held.doctor_id == profile.user_id else None,
+        except_for=held,  # choosing another time gives it back, with whomever it is
     )
     if patient is not None:
         context |= _waiting(patient, profile.user)
@@ -205,7 +205,8 @@ def release(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         booking.release(hold=hold)
     request.session.pop(DRAFT, None)
     messages.success(request, _("The time is free again. Nothing is booked."))
-    return redirect("appointments:times", hold.doctor.public_id)
+    address = reverse("appointments:times", args=[hold.doctor.public_id])
+    return redirect(_along(address, request.GET.get("analysis", "")))
 
 
 def _find(request: SignedInRequest, public_id: UUID) -> Appointment:
@@ -226,8 +227,12 @@ def _draft(request: SignedInRequest) -> dict[str, Any]:
 
 
 def _book_address(hold: Appointment, analysis: str) -> str:
-    query = f"?analysis={analysis}" if analysis else ""
-    return reverse("appointments:book", args=[hold.public_id]) + query
+    return _along(reverse("appointments:book", args=[hold.public_id]), analysis)
+
+
+def _along(address: str, analysis: str) -> str:
+    """The same address with the result that the patient came from."""
+    return address + Wanted(carried={"analysis": analysis}).query() if analysis else address
 
 
 def _times_address(hold: Appointment, analysis: str) -> str:

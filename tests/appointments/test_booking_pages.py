@@ -253,6 +253,18 @@ def test_a_person_has_one_hold_and_sees_it(alice: User, chen_open: Schedule, bro
     assert (second.pk != first.pk, second.start) == (True, first.start)
 
 
+def test_what_one_holds_elsewhere_hides_no_time(
+    alice: User, chen_open: Schedule, diaz_open: Schedule, browse: Browse
+) -> None:
+    """Choosing gives it back, so the same hour with another doctor can be chosen."""
+    client = browse(alice)
+    choose(client, diaz_open.doctor, TOMORROW)
+    page = client.get(times_of(chen_open.doctor) + "?day=2026-12-01").content.decode()
+    assert f'value="{TOMORROW.isoformat()}"' in page
+    assert choose(client, chen_open.doctor, TOMORROW).status_code == 302
+    assert held_by(alice).doctor == chen_open.doctor
+
+
 def test_a_time_that_was_just_taken_offers_the_next(
     alice: User, bob: User, chen_open: Schedule, browse: Browse
 ) -> None:

@@ -200,7 +200,7 @@ def test_bookings_wait_while_hours_change(chen: User, nine_to_noon: Schedule) ->
     """The schedule is locked before anything is read that decides."""
     with CaptureQueriesContext(connection) as queries:
         hours.set_week(schedule=nine_to_noon, rules=[rule(2)], by=chen)
-    locks = [number for number, query in enumerate(queries) if "FOR UPDATE" in query["sql"]]
+    locks = [number for number, query in enumerate(queries) if "FOR NO KEY UPDATE" in query["sql"]]
     reads = [number for number, query in enumerate(queries) if "appointments_weeklyrule" in query["sql"]]
     if connection.features.has_select_for_update:
         assert locks[0] < reads[0]

@@ -14,8 +14,16 @@ from django.utils import timezone
 
 from accounts import relations, verification
 from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, User
-from appointments import booking
-from appointments.models import Appointment, IdempotencyKey, Schedule, Status
+from appointments import booking, waitlist
+from appointments.models import (
+    Appointment,
+    IdempotencyKey,
+    Schedule,
+    Status,
+    WaitlistEntry,
+    WaitStatus,
+    WeeklyRule,
+)
 from tests.appointments.conftest import first_free, open_hours
 from tests.appointments.test_constraints import row
 from tests.appointments.test_transitions import check, overlaps
@@ -23,6 +31,7 @@ from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MINUTE = timedelta(minutes=1)
+Offered = Callable[[], WaitlistEntry]
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -234,4 +243,64 @@ def test_a_doctor_and_another_patient_want_one_time(alice: User, bob: User, chen
         )
         assert sum(isinstance(answer, Appointment) for answer in answers) == 1, answers
         assert sum(isinstance(answer, booking.SlotTaken) for answer in answers) == 1, answers
+
+
+# One offer of the waiting list
+
+
+@pytest.fixture(params=["a first visit", "an earlier one"])
+def offered(request: pytest.FixtureRequest, alice: User, bob: User, chen_open: Schedule) -> Offered:
+    """Makes an offer to Alice: of a time before her visit, or of one before all that was free."""
+    # One time a day, from tomorrow on.
+    WeeklyRule.objects.update(begins=12 * 60, ends=12 * 60 + 30, valid_from=tomorrow().date())
+    Schedule.objects.update(time_zone="UTC")
+
+    def offer() -> WaitlistEntry:
+        first, second = tomorrow(), tomorrow(24)
+        in_the_way = booked(bob, chen_open, first)
+        own = booked(alice, chen_open, second) if request.param == "an earlier one" else None
+        entry = waitlist.join(patient=alice, doctor=chen_open.doctor, length=30, appointment=own)
+        booking.cancel(appointment=in_the_way, by=bob)
+        entry.refresh_from_db()
+        assert entry.status == WaitStatus.OFFERED
+        return entry
+
+    return offer
+
+
+def same(entry: WaitlistEntry) -> WaitlistEntry:
+    return WaitlistEntry.objects.get(pk=entry.pk)
+
+
+@pytest.mark.parametrize("other", [waitlist.decline, waitlist.leave])
+def test_an_offer_taken_and_given_back_at_once(offered: Offered, other: Callable[..., bool]) -> None:
+    entry = offered()
+    offer = entry.offer
+    assert offer
+    visit, given_back = at_once(partial(waitlist.take, entry=same(entry)), partial(other, entry=same(entry)))
+    entry.refresh_from_db()
+    there = Appointment.objects.occupying().filter(patient=entry.patient, start=offer.start)
+    if isinstance(visit, Appointment):
+        assert (given_back, entry.status) == (False, WaitStatus.TAKEN)
+        assert [(one.pk, one.status) for one in there] == [(visit.pk, Status.CONFIRMED)]
+    else:
+        assert isinstance(visit, ValidationError), visit
+        assert (visit.code, given_back) == ("offer_ended", True)
+        assert entry.status == (WaitStatus.LEFT if other is waitlist.leave else WaitStatus.WAITING)
+        assert not there.exists()
+        assert fresh(offer).status == Status.EXPIRED
+        if entry.appointment:
+            assert fresh(entry.appointment).start == tomorrow(24)
+    check()
+
+
+def test_an_offer_taken_twice_at_once(offered: Offered) -> None:
+    entry = offered()
+    answers = at_once(*[partial(waitlist.take, entry=same(entry)) for _ in range(4)])
+    [visit] = [answer for answer in answers if isinstance(answer, Appointment)]
+    late = [answer for answer in answers if not isinstance(answer, Appointment)]
+    assert [getattr(answer, "code", answer) for answer in late] == ["offer_ended"] * 3
+    assert same(entry).status == WaitStatus.TAKEN
+    mine = Appointment.objects.occupying().filter(patient=entry.patient)
+    assert [(one.pk, one.start, one.status) for one in mine] == [(visit.pk, tomorrow(), Status.CONFIRMED)]
     check()

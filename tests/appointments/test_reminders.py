@@ -1,13 +1,14 @@
 """Reminders: each once, in time, for visits that take place, whatever happened to the worker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts import notices
 from accounts.models import Notice, OutgoingMail, User
@@ -18,7 +19,7 @@ from tests.appointments.conftest import first_free, open_hours
 from tests.appointments.test_races import at_once
 from tests.conftest import make_doctor, make_user
 
-HOUR = timedelta(hours=1)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 
 
@@ -54,15 +55,35 @@ def sent_kinds() -> list[str]:
     [
         (25 * HOUR, None),
         (24 * HOUR, ReminderKind.DAY),
-        (HOUR + timedelta(seconds=1), ReminderKind.DAY),
+        (HOUR + SECOND, ReminderKind.DAY),
         (HOUR, ReminderKind.HOUR),
-        (timedelta(seconds=1), ReminderKind.HOUR),
+        (SECOND, ReminderKind.HOUR),
         (timedelta(0), None),
         (-HOUR, None),
     ],
 )
 def test_which_reminder_is_due(left: timedelta, kind: ReminderKind | None) -> None:
-    assert reminders.kind_due(NOW + left, NOW) is kind
+    assert reminders.kind_due(NOW + left, NOW, NOW - 48 * HOUR) is kind
+
+
+@pytest.mark.parametrize(
+    ("ahead", "left", "kind"),
+    [
+        (24 * HOUR + SECOND, 24 * HOUR, ReminderKind.DAY),
+        (24 * HOUR, 24 * HOUR - SECOND, None),
+        (24 * HOUR - SECOND, 2 * HOUR, None),
+        (2 * HOUR, HOUR + SECOND, None),
+        (2 * HOUR, HOUR, ReminderKind.HOUR),
+        (HOUR + SECOND, HOUR, ReminderKind.HOUR),
+        (HOUR, HOUR - SECOND, None),
+        (HOUR / 2, HOUR / 4, None),
+    ],
+)
+def test_who_booked_just_now_is_not_reminded(
+    ahead: timedelta, left: timedelta, kind: ReminderKind | None
+) -> None:
+    start = NOW + ahead
+    assert reminders.kind_due(start, start - left, NOW) is kind
 
 
 def test_both_are_reminded_a_day_and_an_hour_before_by_both_ways(
@@ -127,6 +148,89 @@ def test_a_visit_that_is_moved_is_brought_up_again(
     clock.move_to(coming.start - 24 * HOUR)
     assert reminders.send_due() == 4
     assert len(reminded(alice)) == 2 == len(reminded(chen))
+
+
+@pytest.fixture
+def book_in(alice: User, chen_open: Schedule) -> Callable[[timedelta], Appointment]:
+    """Books a visit so long before its start."""
+
+    def booked(ahead: timedelta) -> Appointment:
+        start = NOW + ahead
+        return booking.book(hold=booking.hold(patient=alice, doctor=chen_open.doctor, start=start, length=30))
+
+    return booked
+
+
+def test_a_visit_of_the_same_day_has_the_reminder_of_the_hour_alone(
+    alice: User, book_in: Callable[[timedelta], Appointment], clock: Any
+) -> None:
+    visit = book_in(20 * HOUR)
+    for before in (20 * HOUR, 19 * HOUR, HOUR + SECOND):
+        clock.move_to(visit.start - before)
+        assert reminders.send_due() == 0
+    clock.move_to(visit.start - HOUR)
+    assert reminders.send_due() == 4
+    assert set(sent_kinds()) == {"hour"}
+    assert len(reminded(alice)) == 1
+
+
+def test_a_visit_that_begins_within_the_hour_has_none(
+    book_in: Callable[[timedelta], Appointment], clock: Any
+) -> None:
+    visit = book_in(HOUR)
+    for minutes in (60, 59, 30, 1):
+        clock.move_to(visit.start - timedelta(minutes=minutes))
+        assert reminders.send_due() == 0
+
+
+@pytest.mark.parametrize(("ahead", "kinds"), [(23, ["hour"]), (1, []), (25, ["day", "hour"])])
+def test_a_visit_that_is_moved_close_counts_from_there(
+    ahead: int, kinds: list[str], alice: User, coming: Appointment, clock: Any
+) -> None:
+    """It was booked three days before; what tells of its time is that it was moved."""
+    start = NOW + ahead * HOUR
+    booking.reschedule(appointment=coming, by=alice, start=start)
+    for minutes in (24 * 60, 23 * 60, 61, 60, 30):
+        clock.move_to(max(NOW, start - timedelta(minutes=minutes)))
+        reminders.send_due()
+    assert list(dict.fromkeys(sent_kinds())) == kinds
+    assert len(reminded(alice)) == len(kinds)
+
+
+def test_a_longer_visit_at_the_same_start_is_no_other(alice: User, coming: Appointment, clock: Any) -> None:
+    clock.move_to(coming.start - 24 * HOUR)
+    booking.reschedule(appointment=coming, by=alice, start=coming.start, length=60)
+    assert reminders.send_due() == 4
+    assert set(sent_kinds()) == {"day"}
+
+
+def test_a_request_counts_from_when_it_is_confirmed(
+    chen_open: Schedule, book_in: Callable[[timedelta], Appointment], clock: Any
+) -> None:
+    """Both are told then that it takes place."""
+    Schedule.objects.filter(pk=chen_open.pk).update(confirms_by_hand=True)
+    late, early = book_in(30 * HOUR), book_in(34 * HOUR)
+    clock.move_to(late.start - 23 * HOUR)
+    for visit in (late, early):
+        booking.confirm(appointment=visit, by=chen_open.doctor)
+    assert reminders.send_due() == 0
+    clock.move_to(early.start - 24 * HOUR)
+    assert reminders.send_due() == 4
+    assert set(Reminder.objects.values_list("appointment", flat=True)) == {early.pk}
+
+
+def test_the_clock_asks_for_all_events_at_once(
+    coming: Appointment, bob: User, book_in: Callable[[timedelta], Appointment], clock: Any
+) -> None:
+    """Visits of the same day are the many; what is not due costs nothing more."""
+    counts = []
+    for ahead in (range(3, 4), range(5, 12)):
+        for hours in ahead:
+            book_in(hours * HOUR)
+        with CaptureQueriesContext(connection) as queries:
+            reminders.send_due()
+        counts.append(len(queries))
+    assert counts[0] == counts[1] == 2
 
 
 def test_each_is_reminded_by_the_ways_they_chose(
@@ -208,7 +312,7 @@ def test_two_workers_at_once_remind_once(clock: Any) -> None:
     visits = []
     for number in range(3):
         patient = make_user(f"p{number}@example.org", f"P{number}")
-        start = first_free(schedule, number=2 * number + 20)
+        start = first_free(schedule, number=2 * number + 60)  # tomorrow
         visits.append(booking.book(hold=booking.hold(patient=patient, doctor=doctor, start=start, length=30)))
     clock.move_to(visits[0].start - HOUR)
     answers = at_once(*[partial(reminders.send_due)] * 4)

@@ -22,6 +22,7 @@ TIMES = "times of a doctor"
 BOOK = "book"
 MOVE = "move"
 CANCEL = "cancel"
+DOCTORS_FOR_URGENT = "doctors for an urgent result"
 PAGES = [
     ("", "/"),
     ("", "/about/"),
@@ -47,6 +48,7 @@ PAGES = [
     ("", "/doctors/"),
     ("", "/doctors/?latitude=47.40&longitude=8.50"),
     ("alice", "/doctors/?name=nobody"),
+    ("alice", DOCTORS_FOR_URGENT),
     ("chen", "/settings/practice/"),
     ("chen", "/settings/licence/"),
     ("chen", "/settings/licence/apply/"),
@@ -201,6 +203,16 @@ def open_cancel(page: Page) -> None:
     expect(page.get_by_role("heading", level=1, name="Cancel the visit")).to_be_visible()
 
 
+def open_doctors_for_urgent(page: Page) -> None:
+    page.goto("/analyses/")
+    results = page.get_by_role("main").get_by_role("listitem")
+    results.filter(has_text=re.compile(r"\bUrgent\b")).first.get_by_role("link").click()
+    page.get_by_role("link", name="Book with this result").click()
+    expect(page.get_by_text("Your result is urgent.")).to_be_visible()
+    expect(page.locator(".earliest").first).to_be_visible()
+    page.locator(".finder-fold > summary").click()
+
+
 # Pages whose address depends on what is there.
 FOUND = {
     RECORD: open_record,
@@ -213,6 +225,7 @@ FOUND = {
     BOOK: open_book,
     MOVE: open_move,
     CANCEL: open_cancel,
+    DOCTORS_FOR_URGENT: open_doctors_for_urgent,
 }
 
 
