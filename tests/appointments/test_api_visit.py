@@ -249,6 +249,7 @@ def test_a_file_of_another_visit_is_not_found_here(visit: Visit, alice: User, bo
         (b"%PDF-1.4 nothing", "damaged", "damaged or incomplete"),
         (a_pdf(pages=60), "too_many_pages", "Send it in parts."),
     ],
+    ids=["empty", "no file of ours", "cut off", "long"],  # a made PDF names the moment, others not the same
 )
 def test_files_that_are_none_are_told(  # noqa: PLR0917
     data: bytes, expected: str, sentence: str, visit: Visit, alice: User, app_of: App
