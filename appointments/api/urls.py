@@ -16,6 +16,9 @@ urlpatterns = [
     path(f"{VISIT}files/<uuid:file_id>/", after.File.as_view(), name="api-visit-file"),
     path(f"{VISIT}rating/", after.RatingOfVisit.as_view(), name="api-rating"),
     path(f"{VISIT}photo-requests/", photos.PhotosOfVisit.as_view(), name="api-photo-requests"),
+    path(
+        f"{VISIT}photo-requests/<uuid:request_id>/", photos.PhotoOfVisit.as_view(), name="api-photo-request"
+    ),
     path(f"{VISIT}room/", rooms.RoomOfVisit.as_view(), name="api-room"),
     path("me/photo-requests/", photos.MyPhotoRequests.as_view(), name="api-my-photo-requests"),
     path("me/calendar/", calendar.MyCalendar.as_view(), name="api-calendar"),
