@@ -54,6 +54,13 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     place = serializers.ChoiceField(choices=Place.choices, read_only=True)
     reason = serializers.SerializerMethodField(help_text="The patient's words.")
     analyses = serializers.SerializerMethodField(help_text="Analyses that the patient attached.")
+    follows = serializers.UUIDField(
+        source="follows.public_id",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="The visit after which this one was booked.",
+    )
 
     class Meta:
         model = Appointment
@@ -70,6 +77,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
             "place",
             "reason",
             "analyses",
+            "follows",
             "urgent",
             "expires_at",
             "late",
@@ -121,13 +129,17 @@ class NewAppointment(serializers.Serializer[Any]):
     analyses = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=100, help_text="One's own, to attach."
     )
+    follows = serializers.UUIDField(
+        required=False, help_text="A visit of one's own with this doctor, after which this one comes."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = {"doctor", "start", "length"} & attrs.keys()
         if "appointment" in attrs:
-            if named or attrs["hold"]:
+            if named or attrs["hold"] or "follows" in attrs:
                 raise serializers.ValidationError(
-                    {"appointment": _("A hold says itself which doctor, when and how long.")}, code="both"
+                    {"appointment": _("A hold says itself which doctor, when, how long and after what.")},
+                    code="both",
                 )
         elif missing := {"doctor", "start", "length"} - named:
             sentence = _("This is needed to choose a time.")
