@@ -400,6 +400,8 @@ TABLE = """
                                                           PATCH,DELETE           401 405 405 405 405 405 405
 /api/v1/appointments/<public_id>/photo-requests/<request_id>/ GET,POST,PATCH     401 405 405 405 405 405 405
                                                           DELETE                 401 403 404 204 404 404 404
+/api/v1/appointments/<public_id>/next/                    GET,POST               401 403 404 400 404 404 404
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
 /api/v1/appointments/<public_id>/room/                    GET                    401 404 404 404 404 404 404
                                                           POST,PATCH,DELETE      401 405 405 405 405 405 405
 /api/v1/me/photo-requests/                                GET                    401 200 200 403 403 403 403

@@ -160,13 +160,10 @@ class Because(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=LONGEST_REASON, allow_blank=True, default="")
 
 
-class SlotQuery(serializers.Serializer[Any]):
+class DaysQuery(serializers.Serializer[Any]):
     """Days on the calendar of the person who asks (UTC for visitors), both included: at most 62."""
 
     length = length_field(required=False)
-    analysis = serializers.UUIDField(
-        required=False, help_text="An urgent result of one's own: opens times kept for urgent cases."
-    )
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python."""
@@ -185,6 +182,12 @@ class SlotQuery(serializers.Serializer[Any]):
         if days >= MOST_DAYS:
             raise serializers.ValidationError({"to": _("Ask for at most 62 days at once.")}, "too_many")
         return attrs
+
+
+class SlotQuery(DaysQuery):
+    analysis = serializers.UUIDField(
+        required=False, help_text="An urgent result of one's own: opens times kept for urgent cases."
+    )
 
 
 MOST_DAYS = 62
