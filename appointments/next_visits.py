@@ -45,14 +45,24 @@ def _pick(after: Appointment, schedule: Schedule, wanted: Wanted, zone: ZoneInfo
     return pick(schedule, wanted, patient=after.patient, zone=zone, urgent=True)
 
 
+def length_of(after: Appointment, schedule: Schedule) -> int:
+    """As long as the one before, where the doctor still offers that."""
+    return after.minutes if after.minutes in schedule.lengths else schedule.lengths[0]
+
+
+def free(
+    after: Appointment,
+    schedule: Schedule,
+    *,
+    length: int,
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> list[Slot]:
+    """The times in [since, until) that the doctor can give this patient."""
+    schedule = without_notice(schedule)
+    return free_for(after.patient, schedule, length=length, since=since, until=until, urgent=True)
+
+
 def alternatives(after: Appointment, schedule: Schedule, start: datetime.datetime, length: int) -> list[Slot]:
     """The next free times from the one that was taken: whoever looks in spring is not offered tomorrow."""
-    free = free_for(
-        after.patient,
-        without_notice(schedule),
-        length=length,
-        since=start,
-        until=start + LOOK_FOR,
-        urgent=True,
-    )
-    return free[:ALTERNATIVES]
+    return free(after, schedule, length=length, since=start, until=start + LOOK_FOR)[:ALTERNATIVES]

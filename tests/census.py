@@ -137,7 +137,11 @@ class World:
             "api/v1/analyses/": {"public_id": self.analysis.public_id},
             "api/v1/patients/": {"public_id": alice.public_id},
             "api/v1/doctors/": {"public_id": chen.public_id},
-            "api/v1/appointments/": {**booked, "file_id": visits.file.public_id},
+            "api/v1/appointments/": {
+                **booked,
+                "file_id": visits.file.public_id,
+                "request_id": visits.photo.public_id,
+            },
             "api/v1/follow-ups/": {"public_id": self.examined.public_id},
             "api/v1/me/hours/exceptions/": day_off,
             "api/v1/me/waitlist/": wait,

@@ -390,12 +390,17 @@ TABLE = """
                                                           POST                   401 415 404 415 404 404 404
                                                           PATCH,DELETE           401 405 405 405 405 405 405
 /api/v1/appointments/<public_id>/files/<file_id>/         GET                    401 200 404 200 404 404 404
-                                                          POST,PATCH,DELETE      401 405 405 405 405 405 405
+                                                          POST,PATCH             401 405 405 405 405 405 405
+                                                          DELETE                 401 204 404 403 404 404 404
 /api/v1/appointments/<public_id>/rating/                  GET                    401 404 404 404 404 404 404
                                                           POST                   401 400 404 403 404 404 404
                                                           PATCH,DELETE           401 405 405 405 405 405 405
 /api/v1/appointments/<public_id>/photo-requests/          GET                    401 200 404 200 404 404 404
                                                           POST                   401 403 404 400 404 404 404
+                                                          PATCH,DELETE           401 405 405 405 405 405 405
+/api/v1/appointments/<public_id>/photo-requests/<request_id>/ GET,POST,PATCH     401 405 405 405 405 405 405
+                                                          DELETE                 401 403 404 204 404 404 404
+/api/v1/appointments/<public_id>/next/                    GET,POST               401 403 404 400 404 404 404
                                                           PATCH,DELETE           401 405 405 405 405 405 405
 /api/v1/appointments/<public_id>/room/                    GET                    401 404 404 404 404 404 404
                                                           POST,PATCH,DELETE      401 405 405 405 405 405 405

@@ -42,6 +42,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("derma")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep files of one folder together, in whichever order they are named.
+
+    Where a file beside a folder is named between two files in it, pytest 9.1 reads the folder twice and finds
+    the fixtures of its conftest.py for the first of them only (pytest-dev/pytest#14971).
+    """
+    config.args.sort(key=lambda named: Path(named.partition("::")[0]).parent)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Groups that are not kept together start a platform and a browser on every worker."""
     if hasattr(session.config, "workerinput"):

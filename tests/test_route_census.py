@@ -180,6 +180,6 @@ def test_a_browser_that_is_signed_in_is_nobody_to_the_api(
     for route in ROUTES:
         if route.startswith("api/v1/") and EXPECTED[route, "GET"][0] == 401:
             address = "/" + route.replace("<kind>", "care")
-            for name in ("<public_id>", "<file_id>"):
+            for name in ("<public_id>", "<file_id>", "<request_id>"):
                 address = address.replace(name, str(world.analysis.public_id))
             assert client.get(address).status_code == 401, route

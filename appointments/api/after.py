@@ -1,6 +1,6 @@
 """What the two put to a visit, for apps: files, and what the patient says of it."""
 
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404, HttpResponseBase
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +23,7 @@ from appointments import ratings, visit_files
 from appointments.api.of_visit import OfVisit
 from appointments.api.refusals import told
 from appointments.api.serializers import PersonSerializer
-from appointments.models import Rating, VisitFile
+from appointments.models import Appointment, Rating, VisitFile
 from dermaplatform.files import private_file
 from dermaplatform.negotiation import FileNegotiation
 from dermaplatform.throttling import UploadThrottle
@@ -37,15 +38,21 @@ class FileSerializer(serializers.ModelSerializer[VisitFile]):
     url = serializers.SerializerMethodField(help_text="The file itself; needs the same session token.")
     content_type = serializers.ChoiceField(choices=KINDS, read_only=True, help_text="As recognised.")
     by = PersonSerializer(read_only=True)
+    may_remove = serializers.SerializerMethodField(
+        help_text="Whether one's own, and no note was signed since the patient added it."
+    )
 
     class Meta:
         model = VisitFile
-        fields = ("id", "url", "title", "content_type", "by", "created_at")
+        fields = ("id", "url", "title", "content_type", "by", "created_at", "may_remove")
         read_only_fields = fields
 
     def get_url(self, file: VisitFile) -> str:
         args = [self.context["visit"].public_id, file.public_id]
         return reverse("api-visit-file", args=args, request=self.context["request"])
+
+    def get_may_remove(self, file: VisitFile) -> bool:
+        return file.pk in self.context["removable"]
 
 
 class NewFile(serializers.Serializer[VisitFile]):
@@ -75,8 +82,7 @@ class Files(OfVisit):
         appointment = self.visit(public_id)
         self.note_look(appointment)
         files = visit_files.files_of(appointment, cast(User, request.user))
-        context = {"request": request, "visit": appointment}
-        return Response(FileSerializer(files, many=True, context=context).data)
+        return Response(FileSerializer(files, many=True, context=_context(request, appointment)).data)
 
     @extend_schema(
         operation_id="appointments_files_create",
@@ -96,8 +102,12 @@ class Files(OfVisit):
                 upload=answers["file"],
                 title=answers["title"],
             )
-        context = {"request": request, "visit": appointment}
-        return Response(FileSerializer(file, context=context).data, status=201)
+        return Response(FileSerializer(file, context=_context(request, appointment)).data, status=201)
+
+
+def _context(request: Request, appointment: Appointment) -> dict[str, Any]:
+    removable = visit_files.removable(appointment, cast(User, request.user))
+    return {"request": request, "visit": appointment, "removable": removable}
 
 
 class File(OfVisit):
@@ -111,11 +121,30 @@ class File(OfVisit):
     )
     def get(self, request: Request, public_id: UUID, file_id: UUID) -> HttpResponseBase:
         """The file itself."""
-        appointment = self.visit(public_id)
-        files = visit_files.files_of(appointment, cast(User, request.user))
-        found = get_object_or_404(files, public_id=file_id)
-        record_access(request, appointment.patient, Opened.FILE, found.public_id)
+        found = self._find(public_id, file_id)
+        self._note_file(found)
         return private_file(found.file, found.content_type, save_as=visit_files.save_as(found), max_age=0)
+
+    @extend_schema(operation_id="appointments_files_destroy", request=None, responses={204: None})
+    def delete(self, request: Request, public_id: UUID, file_id: UUID) -> Response:
+        """Take back what one has added, for good: 403 for the other one's.
+
+        409 `signed` if the doctor has signed a note since the patient added it: it stays with the visit.
+        """
+        found = self._find(public_id, file_id)
+        if found.by_id != request.user.pk:
+            raise PermissionDenied
+        self._note_file(found)
+        with told():
+            visit_files.remove(file=found, by=request.user)
+        return Response(status=204)
+
+    def _find(self, public_id: UUID, file_id: UUID) -> VisitFile:
+        files = visit_files.files_of(self.visit(public_id), cast(User, self.request.user))
+        return get_object_or_404(files.select_related("appointment__patient"), public_id=file_id)
+
+    def _note_file(self, file: VisitFile) -> None:
+        record_access(self.request, file.appointment.patient, Opened.FILE, file.public_id)
 
 
 class RatingSerializer(serializers.ModelSerializer[Rating]):

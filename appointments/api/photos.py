@@ -4,6 +4,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
@@ -22,7 +23,7 @@ from appointments.models import PhotoRequest
 
 
 class PhotoRequestSerializer(serializers.ModelSerializer[PhotoRequest]):
-    """That a doctor asks for a new picture by a day. The patient's next analysis answers, and closes it."""
+    """That a doctor asks for a new picture by a day. The patient's next analysis answers it."""
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     appointment = serializers.UUIDField(source="appointment.public_id", read_only=True)
@@ -47,9 +48,11 @@ class PhotoRequestSerializer(serializers.ModelSerializer[PhotoRequest]):
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(choices=["open", "closed"]))
+    @extend_schema_field(serializers.ChoiceField(choices=["open", "answered", "withdrawn"]))
     def get_state(self, request: PhotoRequest) -> str:
-        return "open" if request.closed_at is None else "closed"
+        if request.closed_at is None:
+            return "open"
+        return "answered" if request.analysis_id else "withdrawn"
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_analysis(self, request: PhotoRequest) -> str | None:
@@ -99,6 +102,20 @@ class PhotosOfVisit(OfVisit):
         with told():
             wanted = photos.ask(appointment=appointment, by=cast(User, request.user), **asked.validated_data)
         return Response(PhotoRequestSerializer(wanted).data, status=201)
+
+
+class PhotoOfVisit(OfVisit):
+    """One of them."""
+
+    @extend_schema(operation_id="appointments_photo_requests_destroy", request=None, responses={204: None})
+    def delete(self, request: Request, public_id: UUID, request_id: UUID) -> Response:
+        """The doctor asks no longer; a patient who was reminded is told. 409 `closed` if it is not open."""
+        asked_for = photos.requests_of(self.visit_as_doctor(public_id))
+        with told():
+            photos.withdraw(
+                request=get_object_or_404(asked_for, public_id=request_id), by=cast(User, request.user)
+            )
+        return Response(status=204)
 
 
 class NewestFirst(CursorPagination):

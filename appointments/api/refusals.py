@@ -31,6 +31,7 @@ CONFLICTS = frozenset(
         "offer_ended",
         "patient_busy",
         "rated",
+        "signed",
         "too_early",
         "wrong_state",
     }

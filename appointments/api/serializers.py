@@ -54,6 +54,13 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     place = serializers.ChoiceField(choices=Place.choices, read_only=True)
     reason = serializers.SerializerMethodField(help_text="The patient's words.")
     analyses = serializers.SerializerMethodField(help_text="Analyses that the patient attached.")
+    follows = serializers.UUIDField(
+        source="follows.public_id",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="The visit after which this one was booked.",
+    )
 
     class Meta:
         model = Appointment
@@ -70,6 +77,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
             "place",
             "reason",
             "analyses",
+            "follows",
             "urgent",
             "expires_at",
             "late",
@@ -121,13 +129,17 @@ class NewAppointment(serializers.Serializer[Any]):
     analyses = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=100, help_text="One's own, to attach."
     )
+    follows = serializers.UUIDField(
+        required=False, help_text="A visit of one's own with this doctor, after which this one comes."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = {"doctor", "start", "length"} & attrs.keys()
         if "appointment" in attrs:
-            if named or attrs["hold"]:
+            if named or attrs["hold"] or "follows" in attrs:
                 raise serializers.ValidationError(
-                    {"appointment": _("A hold says itself which doctor, when and how long.")}, code="both"
+                    {"appointment": _("A hold says itself which doctor, when, how long and after what.")},
+                    code="both",
                 )
         elif missing := {"doctor", "start", "length"} - named:
             sentence = _("This is needed to choose a time.")
@@ -148,13 +160,10 @@ class Because(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=LONGEST_REASON, allow_blank=True, default="")
 
 
-class SlotQuery(serializers.Serializer[Any]):
+class DaysQuery(serializers.Serializer[Any]):
     """Days on the calendar of the person who asks (UTC for visitors), both included: at most 62."""
 
     length = length_field(required=False)
-    analysis = serializers.UUIDField(
-        required=False, help_text="An urgent result of one's own: opens times kept for urgent cases."
-    )
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python."""
@@ -173,6 +182,12 @@ class SlotQuery(serializers.Serializer[Any]):
         if days >= MOST_DAYS:
             raise serializers.ValidationError({"to": _("Ask for at most 62 days at once.")}, "too_many")
         return attrs
+
+
+class SlotQuery(DaysQuery):
+    analysis = serializers.UUIDField(
+        required=False, help_text="An urgent result of one's own: opens times kept for urgent cases."
+    )
 
 
 MOST_DAYS = 62

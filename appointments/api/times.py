@@ -19,6 +19,7 @@ from appointments import picking
 from appointments.api.refusals import SlotSerializer, as_slots
 from appointments.api.serializers import SlotQuery
 from appointments.availability import bookable
+from appointments.models import Schedule
 
 FREE_TIMES = inline_serializer("FreeTimes", {"results": SlotSerializer(many=True)})
 
@@ -44,20 +45,32 @@ def _free(user: Any, doctor: User, asked: dict[str, Any]) -> list[Any]:
     patient = user if isinstance(user, User) and user.is_patient else None
     zone = user.zone if isinstance(user, User) else ZoneInfo("UTC")
     named = [str(asked["analysis"])] if "analysis" in asked else []
-    # Nothing is free before today or beyond the horizon, and no calendar ends there.
-    today = timezone.localdate(timezone=zone)
-    first = max(asked["from"], today)
-    last = min(asked["to"], today + datetime.timedelta(days=schedule.horizon_days + 1))
-    if first > last:
+    days = window(asked, schedule, zone)
+    if days is None:
         return []
     return picking.free_for(
         patient,
         schedule,
         length=asked.get("length") or min(schedule.lengths),
-        since=_midnight(first, zone),
-        until=_midnight(last + datetime.timedelta(days=1), zone),
+        since=days[0],
+        until=days[1],
         urgent=picking.urgent_result(user, named) is not None,
     )
+
+
+def window(
+    asked: dict[str, Any], schedule: Schedule, zone: ZoneInfo
+) -> tuple[datetime.datetime, datetime.datetime] | None:
+    """From when until when to look; none if nothing can be free on these days.
+
+    Nothing is free before today or beyond the horizon, and no calendar ends there.
+    """
+    today = timezone.localdate(timezone=zone)
+    first = max(asked["from"], today)
+    last = min(asked["to"], today + datetime.timedelta(days=schedule.horizon_days + 1))
+    if first > last:
+        return None
+    return _midnight(first, zone), _midnight(last + datetime.timedelta(days=1), zone)
 
 
 def _midnight(day: datetime.date, zone: ZoneInfo) -> datetime.datetime:

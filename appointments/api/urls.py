@@ -1,7 +1,19 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from appointments.api import after, calendar, follow_ups, hours, notes, photos, rooms, times, visits, waiting
+from appointments.api import (
+    after,
+    calendar,
+    follow_ups,
+    hours,
+    next_visit,
+    notes,
+    photos,
+    rooms,
+    times,
+    visits,
+    waiting,
+)
 
 router = SimpleRouter()
 router.register("appointments", visits.AppointmentViewSet, basename="api-appointment")
@@ -16,6 +28,10 @@ urlpatterns = [
     path(f"{VISIT}files/<uuid:file_id>/", after.File.as_view(), name="api-visit-file"),
     path(f"{VISIT}rating/", after.RatingOfVisit.as_view(), name="api-rating"),
     path(f"{VISIT}photo-requests/", photos.PhotosOfVisit.as_view(), name="api-photo-requests"),
+    path(
+        f"{VISIT}photo-requests/<uuid:request_id>/", photos.PhotoOfVisit.as_view(), name="api-photo-request"
+    ),
+    path(f"{VISIT}next/", next_visit.NextVisit.as_view(), name="api-next-visit"),
     path(f"{VISIT}room/", rooms.RoomOfVisit.as_view(), name="api-room"),
     path("me/photo-requests/", photos.MyPhotoRequests.as_view(), name="api-my-photo-requests"),
     path("me/calendar/", calendar.MyCalendar.as_view(), name="api-calendar"),

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -52,7 +54,7 @@ class AppointmentViewSet(
     def get_queryset(self) -> QuerySet[Appointment]:
         return (
             Appointment.objects.visible_to(self.request.user)
-            .select_related("patient__doctor_profile", "doctor__doctor_profile", "relation")
+            .select_related("patient__doctor_profile", "doctor__doctor_profile", "relation", "follows")
             .prefetch_related("attached__analysis")
         )
 
@@ -188,4 +190,15 @@ def _hold(patient: User, answers: dict[str, Any]) -> Appointment:
         start=answers["start"],
         length=answers["length"],
         urgent=picking.urgent_result(patient, analyses) is not None,
+        follows=_followed(patient, answers),
     )
+
+
+def _followed(patient: User, answers: dict[str, Any]) -> Appointment | None:
+    """What it comes after; no visit is refused like one with somebody else."""
+    if "follows" not in answers:
+        return None
+    found = Appointment.objects.visible_to(patient).filter(public_id=answers["follows"]).first()
+    if found is None:
+        raise ValidationError(_("This visit does not follow from one of yours here."), code="not_yours")
+    return found

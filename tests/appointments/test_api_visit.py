@@ -204,8 +204,9 @@ def test_both_add_files_and_open_them(visit: Visit, alice: User, chen: User, app
     picture = upload("spot.png", images.encoded(images.picture()))
     spot = doctor.post(url, {"file": picture}, format="multipart")
     assert (letter.status_code, spot.status_code) == (201, 201)
-    for person in (patient, doctor):
-        assert person.get(url).json() == [letter.json(), spot.json()]
+    for person, own in ((patient, letter), (doctor, spot)):
+        both = [{**file.json(), "may_remove": file is own} for file in (letter, spot)]
+        assert person.get(url).json() == both
     told = [(file["title"], file["content_type"], file["by"]["id"]) for file in doctor.get(url).json()]
     assert told == [
         ("A letter", "application/pdf", str(alice.public_id)),
@@ -392,7 +393,7 @@ def test_a_picture_is_asked_for_and_the_next_one_answers(
     assert again.json()["detail"] == "You have asked for a picture already."
     analysis = submit(alice)
     [shown] = patient.get(MINE).json()["results"]
-    assert (shown["state"], shown["analysis"]) == ("closed", str(analysis.public_id))
+    assert (shown["state"], shown["analysis"]) == ("answered", str(analysis.public_id))
     assert shown["closed_at"]
     assert doctor.get(url).json() == [shown]
     assert doctor.post(url, {"weeks": 8}, format="json").status_code == 201
@@ -412,7 +413,7 @@ def test_a_closed_record_does_not_tell_what_answered(
     submit(alice)
     clock.move_to(completed.end + timedelta(days=91))
     [shown] = app_of(chen).get(url_of(completed, "photo-requests")).json()
-    assert (shown["state"], shown["analysis"]) == ("closed", None)
+    assert (shown["state"], shown["analysis"]) == ("answered", None)
     [own] = app_of(alice).get(MINE).json()["results"]
     assert own["analysis"]
 
