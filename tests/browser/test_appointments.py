@@ -61,7 +61,7 @@ def test_from_an_urgent_result_to_a_visit(
     page.get_by_role("main").get_by_role("listitem").first.get_by_role("link").click()
     steps.expect_result(page)
     page.get_by_role("link", name="Book with this result").click()
-    page.get_by_role("link", name=re.compile(f"Book a visit.*{name.title()} Doctor")).click()
+    page.get_by_role("link", name=re.compile(f"More times ?: {name.title()} Doctor")).click()
     expect(page.get_by_text("Your result is urgent")).to_be_visible()
     day = choose_time(page)
     expect(page.get_by_role("heading", level=1, name="Book this visit")).to_be_visible()

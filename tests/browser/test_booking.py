@@ -55,7 +55,7 @@ def open_times(page: Page, analysis: str) -> None:
     page.goto(f"/analyses/{analysis}/")
     page.get_by_role("link", name="Book with this result").click()
     expect(page.get_by_text("your result goes along")).to_be_visible()
-    page.get_by_role("link", name=re.compile(f"Book a visit ?: {NAME.title()} Doctor")).click()
+    page.get_by_role("link", name=re.compile(f"More times ?: {NAME.title()} Doctor")).click()
     expect(page.get_by_role("heading", level=1, name="Pick a time")).to_be_visible()
     expect(page.get_by_text("Your result is urgent.")).to_be_visible()
 
@@ -96,6 +96,19 @@ def test_from_an_urgent_result_to_a_visit(
     expect(page.get_by_text("Your visit is booked.")).to_be_visible()
     page.go_back()
     page.wait_for_url(re.compile(r"/visits/[0-9a-f-]{36}/$"))
+
+
+def test_one_click_in_the_directory_keeps_a_time(visits: Visits, urgent: str) -> None:
+    page = visits.open(PATIENT)
+    page.goto(f"/doctors/?analysis={urgent}")
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=f"{NAME.title()} Doctor"))
+    card.get_by_role("button", name=re.compile(r"^\d\d:\d\d")).first.click()
+    expect(page.get_by_role("heading", level=1, name="Book this visit")).to_be_visible()
+    expect(page.get_by_role("group", name="The results").get_by_role("checkbox", checked=True)).to_have_count(
+        1
+    )
+    page.get_by_role("button", name="Do not book").click()
+    expect(page.get_by_text("Nothing is booked.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
