@@ -55,6 +55,7 @@ PRACTICES = {
         languages=["es", "en"],
     ),
 }
+ZONES = {"chen@example.org": "Europe/Zurich", "diaz@example.org": "Atlantic/Canary"}
 LICENCES = {
     "chen@example.org": ("ZH-20931", "Gesundheitsdirektion Kanton Zürich", "CH"),
     "diaz@example.org": ("28-1047733", "Colegio de Médicos de Las Palmas", "ES"),
@@ -69,6 +70,7 @@ def load() -> None:
     for email, practice in PRACTICES.items():
         doctor = User.objects.get(email=email)
         if not DoctorApplication.objects.filter(doctor=doctor).exists():
+            User.objects.filter(pk=doctor.pk).update(time_zone=ZONES[email])
             save_practice(doctor=doctor, practice=practice)
             _verify(_hand_in(doctor), admin)
     _applicant()

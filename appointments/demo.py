@@ -3,7 +3,6 @@
 import datetime
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -45,7 +44,6 @@ class Open:
 
 @dataclass(frozen=True)
 class Hours:
-    zone: str
     terms: dict[str, object]
     week: tuple[Open, ...]
     closed_in_days: int  # the first working day after so many days is closed
@@ -54,7 +52,6 @@ class Hours:
 
 HOURS = {
     "chen@example.org": Hours(
-        zone="Europe/Zurich",
         terms={
             "lengths": [15, 30, 60],
             "buffer_after": 5,
@@ -73,7 +70,6 @@ HOURS = {
         closed_because="Training",
     ),
     "diaz@example.org": Hours(
-        zone="Atlantic/Canary",
         terms={
             "lengths": [30, 45],
             "buffer_before": 5,
@@ -145,7 +141,7 @@ def _minutes(clock: str) -> int:
 
 def _open(doctor: User) -> None:
     hours = HOURS[doctor.email]
-    schedule = Schedule(doctor=doctor, time_zone=hours.zone, **hours.terms)
+    schedule = Schedule(doctor=doctor, time_zone=doctor.time_zone, **hours.terms)
     schedule.full_clean()
     schedule.save()
     WeeklyRule.objects.bulk_create(
@@ -161,7 +157,7 @@ def _open(doctor: User) -> None:
         for weekday in one.weekdays
     )
     working = {weekday for one in hours.week for weekday in one.weekdays}
-    day = timezone.localdate(timezone=ZoneInfo(hours.zone)) + timedelta(days=hours.closed_in_days)
+    day = timezone.localdate(timezone=doctor.zone) + timedelta(days=hours.closed_in_days)
     while day.weekday() not in working:
         day += timedelta(days=1)
     ScheduleException.objects.create(
@@ -187,10 +183,9 @@ def _past(
     comment: str,
 ) -> None:
     """A visit that took place on a Thursday. Rows, because the services refuse what is over."""
-    zone = ZoneInfo(HOURS[doctor.email].zone)
-    today = timezone.localdate(timezone=zone)
+    today = timezone.localdate(timezone=doctor.zone)
     day = today - timedelta(days=(today.weekday() - 3) % 7, weeks=weeks_ago)
-    start = datetime.datetime.combine(day, datetime.time.fromisoformat(at), zone)
+    start = datetime.datetime.combine(day, datetime.time.fromisoformat(at), doctor.zone)
     end = start + timedelta(minutes=30)
     booked = start - timedelta(days=6)
     visit = Appointment.objects.create(

@@ -78,7 +78,7 @@ class AppointmentViewSet(
         """Hold a time, book it, or book what is held. A time that is gone is 409 with `next_free`."""
         patient = cast(User, request.user)
         if not patient.is_patient:
-            raise PermissionDenied
+            raise PermissionDenied(_("Only patients book visits, and nobody books one with themselves."))
         asked = NewAppointment(data=request.data)
         asked.is_valid(raise_exception=True)
         answers = asked.validated_data

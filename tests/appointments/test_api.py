@@ -159,7 +159,9 @@ def test_only_patients_book(  # noqa: PLR0917
 ) -> None:
     wanted = asked(diaz_open)
     for person in (chen, eve):
-        assert app_of(person).post(VISITS, wanted, format="json").status_code == 403
+        answer = app_of(person).post(VISITS, wanted, format="json")
+        assert answer.status_code == 403
+        assert "Only patients book visits" in answer.json()["detail"]
     assert client.post(VISITS, wanted, content_type="application/json").status_code == 401
     bad = APIClient()
     bad.credentials(HTTP_X_SESSION_TOKEN="none")

@@ -17,12 +17,15 @@ FAILED_SHOTS = REPOSITORY / "var" / "test" / "browser"
 expect.set_options(timeout=TIMEOUT)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Together, so that browser and platform run once."""
+    if HERE in item.path.parents:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Together, so that browser and platform run once; and first, because it is the longest row."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+    """First, because it is the longest row."""
     items.sort(key=lambda item: HERE not in item.path.parents)
 
 

@@ -14,16 +14,19 @@ HERE = Path(__file__).parent
 LONG = ("test_kills", "test_launching")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """The others share a platform, so one xdist worker runs them all, in a row; and all look into /proc."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.processes)
-            stem = item.path.stem
-            item.add_marker(pytest.mark.xdist_group(stem if stem in LONG else "processes"))
-            if sys.platform != "linux":
-                item.add_marker(pytest.mark.skip(reason="these tests find processes through /proc"))
-    items.sort(key=lambda item: HERE not in item.path.parents)  # first: what takes longest begins at once
+    if HERE in item.path.parents:
+        stem = item.path.stem
+        item.add_marker(pytest.mark.processes)
+        item.add_marker(pytest.mark.xdist_group(stem if stem in LONG else "processes"))
+        if sys.platform != "linux":
+            item.add_marker(pytest.mark.skip(reason="these tests find processes through /proc"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First: what takes longest begins at once."""
+    items.sort(key=lambda item: HERE not in item.path.parents)
 
 
 @pytest.fixture(scope="package")
