@@ -3,7 +3,7 @@
 import hashlib
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
@@ -51,8 +51,9 @@ def feed(request: HttpRequest, token: str) -> HttpResponseBase:
     if wait := wait_for(API, address=network_of(request)):
         return problems.too_many_requests(request, wait=wait)
     text = feeds.read(token)
-    if text is None:
-        raise Http404
+    if text is None:  # the same for an address that never was
+        said = _("This calendar address is not in use: it was revoked or replaced. Make another in Derma.")
+        return HttpResponse(said, status=404, content_type="text/plain; charset=utf-8")
     etag = quote_etag(hashlib.sha256(text.encode()).hexdigest())
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8", headers={"ETag": etag})
     return get_conditional_response(request, etag=etag, response=response) or response

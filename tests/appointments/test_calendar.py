@@ -116,7 +116,10 @@ def test_a_revoked_address_is_not_there(alice: User, client: Client) -> None:
     path = path_of(feeds.make(user=alice))
     assert client.get(path).status_code == 200
     assert feeds.revoke(user=alice)
-    assert client.get(path).status_code == 404
+    gone, never = client.get(path), client.get("/calendar/none.ics")
+    assert (gone.status_code, never.status_code) == (404, 404)
+    assert "it was revoked or replaced" in gone.content.decode()
+    assert gone.content == never.content
     assert not feeds.revoke(user=alice)
 
 
