@@ -1,13 +1,32 @@
 """Two doctors with hours, in two time zones."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
+import time_machine
 
 from accounts.models import User
 from appointments import availability, booking
 from appointments.models import Appointment, Place, Schedule, WeeklyRule, schedule_of
+
+NOON = datetime.datetime(2031, 3, 5, 12, 0, tzinfo=datetime.UTC)  # a Wednesday
+
+
+@pytest.fixture
+def clock(settings: Any) -> Iterator[time_machine.Traveller]:
+    """It is noon, until the test moves it; asked for by the files whose tests need it."""
+    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def begin(appointment: Appointment, clock: time_machine.Traveller) -> Appointment:
+    """Five minutes into the visit."""
+    clock.move_to(appointment.start + timedelta(minutes=5))
+    return appointment
 
 
 def open_hours(
@@ -52,3 +71,16 @@ def visit(chen_open: Schedule) -> Callable[..., Appointment]:
         return booking.book(hold=held, **options)  # type: ignore[arg-type]
 
     return booked
+
+
+@pytest.fixture
+def going_on(
+    clock: time_machine.Traveller, visit: Callable[..., Appointment], alice: User, chen: User
+) -> Appointment:
+    """Alice's visit with Dr Chen has begun, and she is there."""
+    return booking.check_in(appointment=begin(visit(alice), clock), by=chen)
+
+
+@pytest.fixture
+def completed(going_on: Appointment, chen: User) -> Appointment:
+    return booking.complete(appointment=going_on, by=chen)

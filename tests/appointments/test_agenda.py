@@ -1,7 +1,6 @@
 """A doctor's day and week, and what the home pages say of visits."""
 
 import datetime
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +13,13 @@ from django.utils import timezone
 from accounts.models import AccessEvent, Opened, User
 from appointments import agenda, booking
 from appointments.models import Appointment, Schedule, Status
-from tests.appointments.test_visit_page import NOON, Booked, Browse, by_hand, page_of, suspend, text_of
+from tests.appointments.conftest import NOON
+from tests.appointments.test_visit_page import Booked, Browse, by_hand, page_of, suspend, text_of
 
 DAY, WEEK = "/day/", "/week/"
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.mark.parametrize("address", [DAY, WEEK])

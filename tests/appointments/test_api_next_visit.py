@@ -1,7 +1,7 @@
 """The next visit, as apps book it: by the doctor for the patient, or by the patient."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,9 +14,10 @@ from accounts import relations
 from accounts.models import AccessEvent, Opened, User
 from appointments import booking
 from appointments.models import Appointment, Schedule, Status
+from tests.appointments.conftest import begin
 from tests.appointments.test_api import VISITS, asked, code
 from tests.appointments.test_notices import kinds
-from tests.appointments.test_visit_page import NOON, begin, suspend
+from tests.appointments.test_visit_page import suspend
 
 App = Callable[[User], APIClient]
 Visit = Callable[..., Appointment]
@@ -24,17 +25,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Visit, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    """Alice's visit with Dr Chen has begun, and she is there."""
-    return booking.check_in(appointment=begin(visit(alice), clock), by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def url_of(after: Appointment) -> str:

@@ -1,7 +1,7 @@
 """What was put to a visit is taken back, as apps do it: files, requests for pictures."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,23 +19,14 @@ from diagnosis.models import Analysis
 from tests.appointments.test_api import VISITS, code
 from tests.appointments.test_taking_back import added, stored
 from tests.appointments.test_visit_after import upload
-from tests.appointments.test_visit_page import NOON, begin, suspend
+from tests.appointments.test_visit_page import suspend
 
 App = Callable[[User], APIClient]
 Visit = Callable[..., Appointment]
 MINE = "/api/v1/me/photo-requests/"
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Visit, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    return booking.check_in(appointment=begin(visit(alice), clock), by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

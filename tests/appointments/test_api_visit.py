@@ -1,7 +1,7 @@
 """What is written and put to a visit, as apps do it: notes, files, ratings, requests for pictures."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,9 +18,10 @@ from appointments.models import Appointment, PhotoRequest, Place, Rating, VisitF
 from diagnosis.models import Analysis
 from tests import images
 from tests.accounts.licences import a_pdf
+from tests.appointments.conftest import begin
 from tests.appointments.test_api import VISITS, code
 from tests.appointments.test_visit_after import rated
-from tests.appointments.test_visit_page import NOON, begin, suspend
+from tests.appointments.test_visit_page import suspend
 
 App = Callable[[User], APIClient]
 Visit = Callable[..., Appointment]
@@ -28,22 +29,7 @@ WORDS = {"diagnosis": "Actinic keratosis", "advice": "Sun cream", "private": "An
 PARTS = ("note", "files", "rating", "photo-requests")
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Visit, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    """Alice's visit with Dr Chen has begun, and she is there."""
-    return booking.check_in(appointment=begin(visit(alice), clock), by=chen)
-
-
-@pytest.fixture
-def completed(going_on: Appointment, chen: User) -> Appointment:
-    return booking.complete(appointment=going_on, by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def url_of(appointment: Appointment, part: str) -> str:

@@ -1,7 +1,7 @@
 """A doctor books the next visit for the patient: who may, at which times, and who is told."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,27 +19,16 @@ from appointments.models import Actor, Appointment, Schedule, Status, UrgentFoll
 from appointments.notes import Words
 from appointments.picking import Wanted
 from diagnosis.models import Analysis
-from tests.appointments.conftest import first_free
+from tests.appointments.conftest import begin, first_free
 from tests.appointments.test_follow_up import done
 from tests.appointments.test_notices import calendar_of, kinds, last_mail
-from tests.appointments.test_visit_page import NOON, Booked, Browse, begin, page_of, suspend, text_of
+from tests.appointments.test_visit_page import Booked, Browse, page_of, suspend, text_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Booked, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    """Alice's visit with Dr Chen has begun, and she is there."""
-    booked = begin(visit(alice), clock)
-    return booking.check_in(appointment=booked, by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def book(after: Appointment, by: User, start: datetime.datetime, length: int = 30) -> Appointment:

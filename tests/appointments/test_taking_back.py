@@ -1,7 +1,7 @@
 """What was put to a visit is taken back by whoever put it there: files, requests for pictures."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,22 +20,12 @@ from appointments.models import Appointment, PhotoRequest, VisitFile
 from appointments.notes import Words
 from diagnosis.models import Analysis
 from tests.appointments.test_visit_after import upload
-from tests.appointments.test_visit_page import NOON, Booked, Browse, begin, page_of, suspend, text_of
+from tests.appointments.test_visit_page import Booked, Browse, page_of, suspend, text_of
 
 WORDS = Words(diagnosis="Actinic keratosis")
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Booked, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    booked = begin(visit(alice), clock)
-    return booking.check_in(appointment=booked, by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What is written and put to a visit: notes, files, requests for pictures, ratings."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -24,28 +24,13 @@ from diagnosis import erasing
 from diagnosis.models import Analysis
 from tests import images
 from tests.accounts.licences import a_pdf
-from tests.appointments.test_visit_page import NOON, Booked, Browse, begin, page_of, suspend, text_of
+from tests.appointments.conftest import begin
+from tests.appointments.test_visit_page import Booked, Browse, page_of, suspend, text_of
 
 WORDS = Words(diagnosis="Actinic keratosis", advice="Sun cream", private="Anxious")
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def going_on(visit: Booked, alice: User, chen: User, clock: time_machine.Traveller) -> Appointment:
-    """Alice's visit with Dr Chen has begun, and she is there."""
-    booked = begin(visit(alice), clock)
-    return booking.check_in(appointment=booked, by=chen)
-
-
-@pytest.fixture
-def completed(going_on: Appointment, chen: User) -> Appointment:
-    return booking.complete(appointment=going_on, by=chen)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 # Notes

@@ -1,8 +1,7 @@
 """The page of a visit: who sees what on it, and what they can do."""
 
-import datetime
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,17 +15,13 @@ from accounts.models import AccessEvent, ApplicationStatus, DoctorApplication, O
 from appointments import booking, visits
 from appointments.models import Appointment, Place, Schedule, Status
 from diagnosis.models import Analysis
+from tests.appointments.conftest import begin
 
 Browse = Callable[[User], Client]
 Booked = Callable[..., Appointment]
-NOON = datetime.datetime(2031, 3, 5, 12, 0, tzinfo=datetime.UTC)  # a Wednesday
 
 
-@pytest.fixture(autouse=True)
-def clock(settings: Any) -> Iterator[time_machine.Traveller]:
-    settings.DERMA_IDLE_MINUTES = 10**6  # doctors stay signed in while the clock is moved
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def page_of(appointment: Appointment, name: str = "visit", *more: object) -> str:
@@ -35,12 +30,6 @@ def page_of(appointment: Appointment, name: str = "visit", *more: object) -> str
 
 def text_of(response: Any) -> str:
     return " ".join(response.content.decode().split())
-
-
-def begin(appointment: Appointment, clock: time_machine.Traveller) -> Appointment:
-    """Five minutes into the visit."""
-    clock.move_to(appointment.start + timedelta(minutes=5))
-    return appointment
 
 
 def suspend(doctor: User) -> None:
