@@ -3,9 +3,17 @@
 import argparse
 from pathlib import Path
 
-from ml_models.cli_common import Commands, add_data, positive, shown, tensorflow_noise_kept_back
+from ml_models.cli_common import (
+    Commands,
+    add_data,
+    add_release,
+    positive,
+    shown,
+    tensorflow_noise_kept_back,
+)
 from ml_models.data import data_root
-from ml_models.release import RELEASES
+from ml_models.description import describe
+from ml_models.release import RELEASES, ReleaseError, default_release, read_card, release_path
 
 
 def add_commands(commands: Commands) -> None:
@@ -26,6 +34,9 @@ def add_commands(commands: Commands) -> None:
     degrade.add_argument("--size", type=positive, default=224, help="input side in pixels (%(default)s)")
     degrade.add_argument("--split", choices=("train", "val"), default="val", help="(%(default)s)")
     degrade.set_defaults(run=_degrade)
+    words = commands.add_parser("describe", help="a release's figures from its card, as Markdown")
+    add_release(words)
+    words.set_defaults(run=_describe)
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -46,4 +57,12 @@ def _degrade(args: argparse.Namespace) -> int:
     measured = spoiling.measure_all(spoiling.paths_of(root, args.split), args.size)
     limits = spoiling.fit(measured)
     print(spoiling.table(limits, spoiling.figures(measured, limits)))
+    return 0
+
+
+def _describe(args: argparse.Namespace) -> int:
+    card = read_card(args.release or release_path(default_release()))
+    if card.format < 2:
+        raise ReleaseError(f"The card of the release {card.name} is of a format without these figures.")
+    print(describe(card.raw), end="")
     return 0

@@ -1,0 +1,33 @@
+"""The page of figures is what the default release's card says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ml_models import cli, description
+from ml_models.release import default_release, read_card, release_path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "figures.md"
+
+
+def test_the_page_is_that_of_the_default_release(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe"]) == 0
+    written = capsys.readouterr().out
+    assert PAGE.read_text(encoding="utf-8") == written, "python -m ml_models describe > docs/figures.md"
+    figure = read_card(release_path(default_release())).metrics["test"]["views"]["7"]["accuracy"]
+    assert "| accuracy, 7 classes | " in written
+    assert f" | {figure:.3f} (" in written
+
+
+def test_a_figure_that_could_not_be_measured_is_a_dash() -> None:
+    assert description._with_interval(None, None) == "-"
+    assert description._with_interval(0.5, None) == "0.500"
+    assert description._with_interval(0.5, (0.4, 0.61)) == "0.500 (0.400-0.610)"
+
+
+def test_a_card_without_figures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = dict(read_card(release_path(default_release())).raw) | {"format": 1}
+    (tmp_path / "card.json").write_text(json.dumps(raw), encoding="utf-8")
+    assert cli.main(["describe", "--release", str(tmp_path)]) == 2
+    assert "of a format without these figures" in capsys.readouterr().err
