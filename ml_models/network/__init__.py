@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_models.backend import keras
 from ml_models.data import DataError
+from ml_models.network.normalisation import FusedBatchNormalization, fused
 from ml_models.network.spatial_transformer import SpatialTransformer
 from ml_models.recipes.base import Network
 
@@ -36,6 +37,7 @@ def build(
         if not weights.is_file():
             raise DataError(f"The ImageNet weights {weights} are missing.")
         body.load_weights(weights)
+    body = fused(body)
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
@@ -80,7 +82,7 @@ def _five_blocks(value: Any, classes: int) -> Any:
         value = keras.layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv_{block}")(
             value
         )
-        value = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"bn_{block}")(value)
+        value = FusedBatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"bn_{block}")(value)
         value = keras.layers.MaxPooling2D(name=f"pool_{block}")(value)
     return keras.layers.Dense(classes, name="logits")(keras.layers.Flatten(name="embedding")(value))
 

@@ -145,6 +145,32 @@ def test_an_activation_map_is_exact() -> None:
     assert np.allclose(logits, model(pixels, training=False), atol=1e-5)
 
 
+def test_fused_batch_normalisation_is_keras_own() -> None:
+    from ml_models.backend import keras, tf
+    from ml_models.network.normalisation import FusedBatchNormalization
+
+    maps = np.random.default_rng(2).normal(3.0, 2.0, size=(8, 9, 9, 5)).astype(np.float32)
+    found = []
+    for kind in (keras.layers.BatchNormalization, FusedBatchNormalization):
+        layer = kind(momentum=0.9)
+        layer.build(maps.shape)
+        layer.set_weights([np.linspace(0.5, 1.5, 5), np.linspace(-1.0, 1.0, 5), np.zeros(5), np.ones(5)])
+        given = tf.constant(maps)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            answer = layer(given, training=True)
+            loss = tf.reduce_sum(answer**3)
+        gradients = tape.gradient(loss, [given, *layer.trainable_variables])
+        still = layer(given, training=False)
+        layer.trainable = False
+        frozen = layer(given, training=True)
+        assert np.allclose(still, frozen, atol=1e-5)
+        found.append([answer, *gradients, still, *layer.get_weights()])
+    for plain, fused in zip(*found, strict=True):
+        # TensorFlow keeps the unbiased variance: n / (n - 1) of 648 values.
+        assert np.allclose(plain, fused, rtol=2e-3, atol=2e-3)
+
+
 def test_a_phase_lets_train_what_it_names() -> None:
     from ml_models.backend import keras
     from ml_models.network import BATCH_NORM_MOMENTUM, build, release
