@@ -18,6 +18,8 @@ LICENCE = (
     "CC BY-NC 4.0 (weights trained on HAM10000, which is CC BY-NC 4.0; "
     "the ImageNet weights that training started from: Apache-2.0)"
 )
+NETWORK = "MobileNetV2 (alpha 1.0), global average pooling, one linear layer; weights in half precision"
+EIGHT_VIEWS = "; its answer is the mean over eight flips and quarter turns of the picture"
 INTENDED_USE = (
     "Decision support for clinicians who review dermatoscopic images of single skin lesions; not a diagnosis."
 )
@@ -60,8 +62,7 @@ def make(
         "format": release.FORMAT,
         "name": name,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "network": "MobileNetV2 (alpha 1.0), global average pooling, one linear layer; "
-        "weights in half precision",
+        "network": NETWORK + (EIGHT_VIEWS if recipe.views > 1 else ""),
         "intended_use": INTENDED_USE,
         "classes": list(CODES),
         "input": {

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_models import bootstrap, data, metrics, network
-from ml_models.backend import set_threads, tf
+from ml_models.backend import set_threads
 from ml_models.recipes import Recipe, Split
 from ml_models.taxonomy import VIEWS, View
 from ml_models.training import Run, RunError
@@ -39,7 +39,7 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
     ).images
     model = network.build(recipe.network, len(recipe.classes), recipe.size)
     model.set_weights(run.read_arrays("best.npz"))
-    forward = predictor(model, recipe.views)
+    forward = network.predictor(model, recipe.views)
     parts = [forward(images[i : i + _BATCH]).numpy() for i in range(0, len(images), _BATCH)]
     logits = np.concatenate(parts).astype(np.float64)
     parameters = int(model.count_params())
@@ -55,20 +55,6 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
         "ms_per_image": round(_milliseconds(forward, images[:1]), 2),
         "by_view": figures(recipe, metrics.softmax(logits / result["temperature"]), known),
     }
-
-
-def predictor(model: Any, views: int) -> Any:
-    """Uint8 [n, s, s, 3] -> logits [n, k], the mean over flips and quarter turns where `views` is 8."""
-
-    def forward(images: Any) -> Any:
-        pixels = tf.cast(images, tf.float32)
-        if views == 1:
-            return model(pixels, training=False)
-        sides = [tf.image.rot90(each, k) for each in (pixels, pixels[:, :, ::-1]) for k in range(4)]
-        together = model(tf.concat(sides, axis=0), training=False)
-        return tf.reduce_mean(tf.reshape(together, (views, -1, together.shape[-1])), axis=0)
-
-    return tf.function(forward, reduce_retracing=True)
 
 
 def coarser(view: View, other: View) -> NDArray[np.float64] | None:

@@ -66,7 +66,8 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     model.set_weights(run.read_arrays("best.npz"))
     saving.fold_and_round(model)
     val_records = data.read_records(root, "val")
-    val = _see(model, [record.path for record in val_records], recipe.size)
+    parts = network.parts(model, recipe.views)
+    val = _see(parts, [record.path for record in val_records], recipe.size)
     labels = np.array([CODES.index(record.code) for record in val_records], dtype=np.int64)
     temperature = calibration.fit_temperature(val.logits, labels)
     probabilities = metrics.softmax(val.logits / temperature)
@@ -75,15 +76,15 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     )
     content["abstention"] = _rounded(calibration.compare_doubts(probabilities, labels))
     content["quality"] = _quality([record.path for record in val_records], recipe.size)
-    domain, content["domain"] = _domain(model, val, recipe, root)
+    domain, content["domain"] = _domain(parts, val, recipe, root)
     made = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(made, ignore_errors=True)
     try:
         made.mkdir(parents=True)
         saved_model = made / release.SAVED_MODEL
-        saving.save_model(model, recipe.size, temperature, saved_model)
+        saving.save_model(model, recipe.size, temperature, saved_model, views=recipe.views)
         domain.save(made / release.DOMAIN)
-        _write_json(made / release.GOLDEN, golden(model, recipe.size, temperature, domain))
+        _write_json(made / release.GOLDEN, golden(parts, recipe.size, temperature, domain))
         content["explanation"] = {"shown": False}
         engine = _load(made, content)
         content["explanation"] = _explanation(engine, [record.path for record in val_records])
@@ -143,8 +144,7 @@ class Seen:
     tones: NDArray[np.float64]
 
 
-def _see(model: Any, paths: Sequence[Path], size: int) -> Seen:
-    parts = network.parts(model)
+def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
     forward: Callable[[Any], Any] = tf.function(
         lambda images: parts(tf.cast(images, tf.float32), training=False)[:2],
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
@@ -187,7 +187,7 @@ def _photos(root: Path) -> list[Path]:
     return sorted(path for pattern in PHOTOS for path in (root / "ood").glob(pattern))
 
 
-def _domain(model: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, dict[str, Any]]:
+def _domain(parts: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, dict[str, Any]]:
     """Every second photo sets the limits, the others are for the report.
 
     ISIC 2017 counts for the colours alone: with its embeddings, too, the training images fill so much of the
@@ -196,12 +196,12 @@ def _domain(model: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, 
     records = data.read_records(root, "train")
     chosen = _spread([record.path for record in records], DOMAIN_IMAGES)
     codes = {record.path: CODES.index(record.code) for record in records}
-    train = _see(model, chosen, recipe.size)
+    train = _see(parts, chosen, recipe.size)
     tones = train.tones
     if recipe.isic2017:
         more = _spread([record.path for record in data.read_isic2017(root, "train")], DOMAIN_MORE)
-        tones = np.concatenate([tones, _see(model, more, recipe.size).tones])
-    photos = _see(model, _photos(root), recipe.size)
+        tones = np.concatenate([tones, _see(parts, more, recipe.size).tones])
+    photos = _see(parts, _photos(root), recipe.size)
     fitted = domain_fitting.fit(train.embeddings, tones)
     inner = fitted.scores(val.embeddings, val.tones)
     outer = fitted.scores(photos.embeddings, photos.tones)
@@ -257,12 +257,12 @@ def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], roo
     )
 
 
-def golden(model: Any, size: int, temperature: float, domain: Domain) -> dict[str, Any]:
+def golden(parts: Any, size: int, temperature: float, domain: Domain) -> dict[str, Any]:
     """Probabilities and domain scores of generated images straight from the Keras network."""
     cases = []
     for seed, shape in GOLDEN_CASES:
         pixels = model_input(synthetic.lesion(seed, shape), size)
-        logits, embedding, _ = network.parts(model)(pixels[None].astype(np.float32), training=False)
+        logits, embedding, _ = parts(pixels[None].astype(np.float32), training=False)
         row = metrics.softmax(np.asarray(logits, dtype=np.float64) / temperature)[0]
         score = domain.scores(np.asarray(embedding, dtype=np.float64), colours(pixels)[None])[0]
         cases.append(

@@ -46,11 +46,12 @@ def _half(weights: Any) -> Any:
     return weights.astype(np.float16).astype(np.float32)
 
 
-def save_model(model: Any, size: int, temperature: float, path: Path) -> None:
+def save_model(model: Any, size: int, temperature: float, path: Path, *, views: int = 1) -> None:
     """Writes the SavedModel.
 
     `serving_default`: images uint8 [n, size, size, 3] -> probabilities float32 [n, 8], embedding [n, d] and
-    activation_map [n, h, w, 8], whose mean over h and w is the calibrated logit. `serve_bytes`: data string
+    activation_map [n, h, w, 8], whose mean over h and w is the calibrated logit; each the mean over `views`
+    flips and quarter turns (1 or 8). `serve_bytes`: data string
     [n], the files of canonical images -> the same; the centre square is cut and resized inside the graph.
 
     The weights are constants of the graph, which lets TensorFlow fold batch normalisation into the
@@ -59,7 +60,7 @@ def save_model(model: Any, size: int, temperature: float, path: Path) -> None:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     images = tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")
-    parts, head = network.parts(model), network.head(model)
+    parts, head = network.parts(model, views), network.head(model)
     kernel, bias = (tf.constant(weight.numpy()) for weight in (head.kernel, head.bias))
 
     def forward(images: Any) -> Any:

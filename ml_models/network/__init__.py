@@ -8,9 +8,10 @@ from ml_models.backend import keras
 from ml_models.data import DataError
 from ml_models.network.normalisation import FusedBatchNormalization, fused
 from ml_models.network.spatial_transformer import SpatialTransformer
+from ml_models.network.views import VIEWS, all_views, each_view, predictor, turned_back
 from ml_models.recipes.base import Network
 
-__all__ = ["SpatialTransformer", "build", "head", "parts", "release"]
+__all__ = ["SpatialTransformer", "build", "head", "parts", "predictor", "release"]
 
 # Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
 BATCH_NORM_MOMENTUM = 0.97
@@ -122,8 +123,18 @@ def head(model: Any) -> Any:
     return model.get_layer("logits")
 
 
-def parts(model: Any) -> Any:
+def parts(model: Any, views: int = 1) -> Any:
     """Keras model of a network with a linear head, in one pass: the same input ->
-    (logits [n, classes], embedding after global pooling [n, d], feature map before it [n, h, w, d])."""
-    pool = model.get_layer("embedding")
-    return keras.Model(model.inputs[0], [model.outputs[0], pool.output, pool.input], name="parts")
+    (logits [n, classes], embedding after global pooling [n, d], feature map before it [n, h, w, d]).
+
+    With eight `views` the feature map is the mean of those of all flips and quarter turns, each turned back,
+    and the logits are then the mean of theirs: a class-activation map stays exact.
+    """
+    pool, inputs = model.get_layer("embedding"), model.inputs[0]
+    if views == 1:
+        return keras.Model(inputs, [model.outputs[0], pool.output, pool.input], name="parts")
+    body = keras.Model(inputs, pool.input, name="features")
+    maps = each_view(body(all_views(inputs)))
+    mean = sum(turned_back(each, view) for view, each in enumerate(maps)) / VIEWS
+    embedding = pool(mean)
+    return keras.Model(inputs, [head(model)(embedding), embedding, mean], name="parts")

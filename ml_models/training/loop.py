@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml_models import calibration, curves, data, metrics
+from ml_models import calibration, curves, data, metrics, network
 from ml_models.backend import set_threads, tf
 from ml_models.recipes import Recipe, Split
 from ml_models.recipes.base import BEFORE
@@ -20,7 +20,7 @@ from ml_models.taxonomy import CODES, VIEWS, View
 from ml_models.training import losses, teachers
 from ml_models.training.preprocessing import PREPARE
 from ml_models.training.run import Run, RunError
-from ml_models.training.trainer import Teacher, Trainer
+from ml_models.training.trainer import BATCH, Teacher, Trainer
 
 # Seconds between two looks at an epoch that is still going on.
 LIVE_EVERY = 5.0
@@ -92,7 +92,7 @@ def train(recipe: Recipe, *, root: Path, weights: Path, folder: Path, threads: i
         run.write_json("history.json", history)
         run.write_arrays("checkpoint.npz", [np.array(epoch), *stage.trainer.state()])
         print(json.dumps(entry), flush=True)
-    _finish(run, recipe, history, sources)
+    _finish(run, recipe, history, sources, stage)
     return run
 
 
@@ -253,11 +253,22 @@ def fit_adjustment(
     return min((tau for tau, score in zip(ADJUSTMENTS, scores, strict=True) if score == best), key=abs)
 
 
-def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: Sources) -> None:
+def _from_all_sides(run: Run, recipe: Recipe, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Logits of what was kept as they will be measured, by the mean over the recipe's views."""
+    model = network.build(recipe.network, len(recipe.classes), recipe.size)
+    model.set_weights(run.read_arrays("best.npz"))
+    forward = network.predictor(model, recipe.views)
+    parts = [forward(images[i : i + BATCH]).numpy() for i in range(0, len(images), BATCH)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: Sources, stage: _Stage) -> None:
     """Puts the adjustment into the last layer's bias and writes result.json."""
     result: dict[str, Any] = {"epoch": _best(history, recipe)["epoch"], "temperature": 1.0}
     if sources.val:
         logits, labels = run.read_arrays("best_val.npz")
+        if recipe.views > 1 and stage.val is not None:
+            logits = _from_all_sides(run, recipe, stage.val.images)
         if recipe.fit_adjustment:
             view = recipe.taxonomy
             codes = [view.classes.index(view.of[record.code] or "") for record in sources.train]

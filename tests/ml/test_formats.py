@@ -110,6 +110,23 @@ class TestGraph:
         assert given["probabilities"].numpy() == pytest.approx(expected, abs=1e-4)
         assert given["embedding"].shape == (6, 1280)
 
+    def test_a_graph_and_its_tflite_answer_from_all_sides(
+        self, network_and_graph: tuple[Any, Any, Path], tmp_path: Path
+    ) -> None:
+        from ml_models import network, saving
+        from ml_models.backend import tf
+
+        model = network_and_graph[0]
+        saving.save_model(model, SIZE, 0.8, tmp_path / "eight", views=8)
+        graph = tf.saved_model.load(str(tmp_path / "eight"))
+        given = graph.signatures["serving_default"](images=inputs())
+        logits = np.asarray(network.predictor(model, 8)(inputs())) / 0.8
+        assert given["activation_map"].numpy().mean(axis=(1, 2)) == pytest.approx(logits, abs=1e-3)
+        light = tmp_path / "float16.tflite"
+        light.write_bytes(formats._float16(tmp_path / "eight"))
+        probabilities = formats.run_tflite(light, inputs())
+        assert probabilities == pytest.approx(given["probabilities"].numpy(), abs=1e-3)
+
     def test_bytes_give_what_pixels_give(self, network_and_graph: tuple[Any, Any, Path]) -> None:
         from ml_models import saving
         from ml_models.backend import tf

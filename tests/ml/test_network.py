@@ -145,6 +145,23 @@ def test_an_activation_map_is_exact() -> None:
     assert np.allclose(logits, model(pixels, training=False), atol=1e-5)
 
 
+def test_eight_views_keep_the_map_exact_and_in_place() -> None:
+    from ml_models.network import build, head, parts, predictor
+
+    model = build(Network.MOBILENET, 8, 64)
+    pixels = np.random.default_rng(1).uniform(0, 255, size=(2, 64, 64, 3)).astype(np.float32)
+    logits, embedding, features = (np.asarray(each) for each in parts(model, 8)(pixels, training=False))
+    assert np.allclose(logits, predictor(model, 8)(pixels), atol=1e-4)
+    kernel, bias = (np.asarray(weight) for weight in head(model).weights)
+    assert np.allclose((features @ kernel).mean(axis=(1, 2)) + bias, logits, atol=1e-4)
+    assert np.allclose(features.mean(axis=(1, 2)), embedding, atol=1e-4)
+    # The same picture from another side: the same answer, and the map turned with it.
+    other = np.ascontiguousarray(np.rot90(pixels, 1, (1, 2))[:, :, ::-1])
+    again, _, turned = (np.asarray(each) for each in parts(model, 8)(other, training=False))
+    assert np.allclose(again, logits, atol=1e-4)
+    assert np.allclose(turned, np.rot90(features, 1, (1, 2))[:, :, ::-1], atol=1e-4)
+
+
 def test_fused_batch_normalisation_is_keras_own() -> None:
     from ml_models.backend import keras, tf
     from ml_models.network.normalisation import FusedBatchNormalization
