@@ -29,8 +29,13 @@ def add_commands(commands: Commands) -> None:
     _add_run(metadata)
     add_data(metadata)
     metadata.set_defaults(run=_metadata)
-    compare = commands.add_parser("compare", help="measure finished runs in one way, as Markdown tables")
-    compare.add_argument("folders", type=Path, nargs="+", metavar="RUN-DIR")
+    compare = commands.add_parser(
+        "compare", help="measure finished runs in one way, as Markdown tables; without runs: what was kept"
+    )
+    compare.add_argument("folders", type=Path, nargs="*", metavar="RUN-DIR")
+    compare.add_argument(
+        "--keep", action="store_true", help="keep the runs' figures beside recipe, history and curves"
+    )
     add_data(compare)
     compare.add_argument("--out", type=Path, metavar="JSON", help="all figures, as a JSON file")
     compare.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="(%(default)s)")
@@ -112,12 +117,17 @@ def _metadata(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    root = data_root(args.data)
+    root = data_root(args.data) if args.folders else None
     with tensorflow_noise_kept_back():
         from ml_models import comparison
 
-    measured = [comparison.measure(folder, root=root, threads=args.threads) for folder in args.folders]
+    if root is None:
+        measured = comparison.read_kept()
+    else:
+        measured = [comparison.measure(folder, root=root, threads=args.threads) for folder in args.folders]
     print(comparison.table(measured))
+    if args.keep:
+        comparison.keep(args.folders, measured)
     if args.out:
         args.out.write_text(json.dumps(measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0

@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 
 from ml_models import bootstrap, data, metrics, network
 from ml_models.backend import set_threads
-from ml_models.recipes import Recipe, Split
+from ml_models.recipes import RECIPES, Recipe, Split
 from ml_models.taxonomy import VIEWS, View
 from ml_models.training import Run, RunError
 from ml_models.training.preprocessing import PREPARE
+from ml_models.training.run import KEPT
+from ml_models.training.run import keep as keep_run
 
 # The sides that nothing was fitted on.
 _MEASURED = {Split.HONEST: ("test", "split"), Split.DERMAVISION: ("val", "dermavision_split")}
+_SPLITS = {
+    Split.HONEST: "On lesions that no run has seen: `test` of the split by lesion.",
+    Split.DERMAVISION: "On the other side of DermaVision's split, which leaks lesions; never released.",
+}
 _TIMED = 30
 _BATCH = 64
+FIGURES = "figures.json"
 
 
 def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
@@ -113,8 +120,30 @@ def _milliseconds(forward: Any, image: NDArray[np.uint8]) -> float:
     return 1000 * statistics.median(times[5:])
 
 
+def keep(folders: Sequence[Path], measured: Sequence[dict[str, Any]], kept: Path = KEPT) -> None:
+    """Keeps recipe, history, curves and figures of measured runs, one run of each recipe and split."""
+    for folder, content in zip(folders, measured, strict=True):
+        Run(keep_run(folder, kept)).write_json(FIGURES, content)
+
+
+def read_kept(kept: Path = KEPT) -> list[dict[str, Any]]:
+    """The figures that were kept, in the order of the recipes."""
+    found = [Run(path.parent).read_json(FIGURES) for path in kept.glob(f"*/{FIGURES}")]
+    if not found:
+        raise RunError(f"No figures of a run are kept in {kept}.")
+    return sorted(found, key=lambda each: list(RECIPES).index(each["recipe"]))
+
+
 def table(measured: Sequence[dict[str, Any]]) -> str:
-    """Markdown: one table for each number of classes."""
+    """Markdown: for each split one table for each number of classes."""
+    blocks = []
+    for split, title in _SPLITS.items():
+        tables = _tables([each for each in measured if each["split"] == split])
+        blocks += [title, *tables] if tables else []
+    return "\n\n".join(blocks)
+
+
+def _tables(measured: Sequence[dict[str, Any]]) -> list[str]:
     blocks = []
     for view in ("7", "4", "3"):
         rows = [each for each in measured if view in each["by_view"]]
@@ -135,4 +164,4 @@ def table(measured: Sequence[dict[str, Any]]) -> str:
                 f"| {each['ms_per_image']:.1f} |"
             )
         blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+    return blocks

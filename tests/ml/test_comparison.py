@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml_models.data import DataError
+
 pytestmark = [
     pytest.mark.tensorflow,
     # Keras reads its variables in a way that NumPy is about to stop supporting.
@@ -61,3 +63,10 @@ def test_a_run_is_trained_kept_and_compared(small_data: Path, tmp_path: Path) ->
     text = comparison.table([measured])
     assert "| `dermai` |" in text
     assert text.count("melanoma sensitivity") == 3
+    comparison.keep([folder], [measured], tmp_path / "kept")
+    assert comparison.read_kept(tmp_path / "kept") == [measured]
+    leaking = comparison.table([measured, measured | {"split": "dermavision"}])
+    assert leaking.startswith(text)
+    assert leaking.count("melanoma sensitivity") == 6
+    with pytest.raises(DataError, match="No figures of a run are kept"):
+        comparison.read_kept(tmp_path / "elsewhere")
