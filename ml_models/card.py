@@ -63,6 +63,7 @@ def make(
         "name": name,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "network": NETWORK + (EIGHT_VIEWS if recipe.views > 1 else ""),
+        "views": recipe.views,
         "intended_use": INTENDED_USE,
         "classes": list(CODES),
         "input": {

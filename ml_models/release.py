@@ -55,6 +55,7 @@ class Card:
     format: int = 1
     quality: Limits | None = None
     explained: bool = False
+    views: int = 1  # flips and quarter turns that its graph averages over
 
 
 def default_release() -> str:
@@ -128,6 +129,7 @@ def _parse(raw: dict[str, Any]) -> Card:
         format=int(raw["format"]),
         quality=Limits.of(raw["quality"]["limits"]) if raw["format"] > 1 else None,
         explained=raw["format"] > 1 and raw["explanation"]["shown"] is True,
+        views=int(raw.get("views", 1)),
     )
 
 
