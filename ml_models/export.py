@@ -200,7 +200,7 @@ def _domain(parts: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, 
     tones = train.tones
     if recipe.isic2017:
         more = _spread([record.path for record in data.read_isic2017(root, "train")], DOMAIN_MORE)
-        tones = np.concatenate([tones, _see(parts, more, recipe.size).tones])
+        tones = np.concatenate([tones, [colours(_inputs([path], recipe.size)[0]) for path in more]])
     photos = _see(parts, _photos(root), recipe.size)
     fitted = domain_fitting.fit(train.embeddings, tones)
     inner = fitted.scores(val.embeddings, val.tones)
