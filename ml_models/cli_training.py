@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ml_models.cli_common import Commands, add_data, positive, shown, tensorflow_noise_kept_back
-from ml_models.data import data_root
+from ml_models.data import DataError, data_root
 from ml_models.recipes import RECIPES, Split
 from ml_models.release import RELEASES
 
@@ -117,6 +117,8 @@ def _metadata(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    if args.keep and not args.folders:
+        raise DataError("There is no run to keep the figures of; name the run folders.")
     root = data_root(args.data) if args.folders else None
     with tensorflow_noise_kept_back():
         from ml_models import comparison

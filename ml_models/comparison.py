@@ -25,7 +25,6 @@ _SPLITS = {
     Split.DERMAVISION: "On the other side of DermaVision's split, which leaks lesions; never released.",
 }
 _TIMED = 30
-_BATCH = 64
 FIGURES = "figures.json"
 
 
@@ -47,8 +46,7 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
     model = network.build(recipe.network, len(recipe.classes), recipe.size)
     model.set_weights(run.read_arrays("best.npz"))
     forward = network.predictor(model, recipe.views)
-    parts = [forward(images[i : i + _BATCH]).numpy() for i in range(0, len(images), _BATCH)]
-    logits = np.concatenate(parts).astype(np.float64)
+    logits = network.logits(forward, images, recipe.views)
     parameters = int(model.count_params())
     return {
         "recipe": recipe.name,

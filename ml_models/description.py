@@ -5,11 +5,10 @@ from typing import Any
 
 from ml_models.taxonomy import CODES
 
-SPLITS = ("val", "test")
+_SPLITS = ("val", "test")
 # Sites and ages with fewer images are in the card, but say little.
-LEAST_SHOWN = 50
+_LEAST_SHOWN = 50
 _COLUMNS = {"sex": "sex", "age": "age", "localization": "site"}
-# Of each view: accuracy, balanced accuracy, macro AUC, calibration error.
 _FIGURES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -47,7 +46,7 @@ def _page(card: Mapping[str, Any]) -> list[str]:
         f"On `test`, {len(CODES)} classes.",
         _by_class(metrics["test"]),
         "## By sex, age and site",
-        f"On `test`, groups of at least {LEAST_SHOWN} images; the card has all.",
+        f"On `test`, groups of at least {_LEAST_SHOWN} images; the card has all.",
         _by_group(metrics["test"]["subgroups"]),
         "## Urgency",
         "Thresholds of the calibrated sum P(mel) + P(bcc) + P(scc) + P(ak), and of the entropy:",
@@ -104,17 +103,17 @@ def _with_interval(value: float | None, interval: Sequence[float] | None) -> str
 
 
 def _overall(metrics: Mapping[str, Any]) -> str:
-    rows: list[list[Any]] = [["images", *(f"{metrics[split]['n']:,}" for split in SPLITS)]]
+    rows: list[list[Any]] = [["images", *(f"{metrics[split]['n']:,}" for split in _SPLITS)]]
     for view, names in _VIEWS.items():
         classes = "malignant or pre-cancer against the rest" if view == "2" else f"{view} classes"
         for name in names:
             cells = []
-            for split in SPLITS:
+            for split in _SPLITS:
                 summary = metrics[split]["views"][view]
                 cells.append(_with_interval(summary[name], summary["ci"].get(name)))
             rows.append([f"{'AUC' if view == '2' else _FIGURES[name]}, {classes}", *cells])
     for specificity in ("0.80", "0.90"):
-        found = [metrics[split]["sensitivity_at_specificity"] for split in SPLITS]
+        found = [metrics[split]["sensitivity_at_specificity"] for split in _SPLITS]
         cells = [_with_interval(each[specificity], each["ci"][specificity]) for each in found]
         rows.append([f"sensitivity for malignant or pre-cancer at specificity {specificity}", *cells])
     return _table(("figure", "`val`", "`test`"), rows)
@@ -141,7 +140,7 @@ def _by_group(subgroups: Mapping[str, Any]) -> str:
     rows = []
     for column, groups in subgroups.items():
         for name, each in groups.items():
-            if name == "unknown" or each["n"] < LEAST_SHOWN:
+            if name == "unknown" or each["n"] < _LEAST_SHOWN:
                 continue
             found = each["sensitivity_at_specificity"]
             rows.append(
@@ -159,7 +158,7 @@ def _by_group(subgroups: Mapping[str, Any]) -> str:
 def _urgency(metrics: Mapping[str, Any]) -> str:
     levels = ("urgent", "soon", "routine", "cannot_assess")
     rows = []
-    for split in SPLITS:
+    for split in _SPLITS:
         given = metrics[split]["urgency"]
         pairs = [
             f"{given[f'{at}_sensitivity']:.3f}, {given[f'{at}_specificity']:.3f}" for at in levels[1::-1]
@@ -171,7 +170,7 @@ def _urgency(metrics: Mapping[str, Any]) -> str:
 
 def _refused(card: Mapping[str, Any]) -> str:
     sources = [
-        (f"`{split}`", card["metrics"][split]["n"], card["metrics"][split]["refused"]) for split in SPLITS
+        (f"`{split}`", card["metrics"][split]["n"], card["metrics"][split]["refused"]) for split in _SPLITS
     ]
     names = {
         "photos_other_half": "ordinary photos, the half that no limit was set on",

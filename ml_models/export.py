@@ -51,6 +51,7 @@ DOMAIN_IMAGES = 2500  # of HAM10000's training images, spread over them
 DOMAIN_MORE = 800  # of ISIC 2017's, for the colours
 EXPLAINED_IMAGES = 400  # of val
 CALIBRATION_IMAGES = 200  # of train, for the ranges of int8
+BATCH = 8
 PHOTOS = ("*.jpg", "*.jpeg", "*.png")
 
 
@@ -150,8 +151,8 @@ def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
     )
     logits, embeddings, tones = [np.zeros((0, len(CODES)))], [np.zeros((0, 1280))], [np.zeros((0, 14))]
-    for start in tqdm(range(0, len(paths), 32), desc="looking", unit="batch", mininterval=5.0):
-        pixels = _inputs(paths[start : start + 32], size)
+    for start in tqdm(range(0, len(paths), BATCH), desc="looking", unit="batch", mininterval=5.0):
+        pixels = _inputs(paths[start : start + BATCH], size)
         answers = forward(pixels)
         logits.append(answers[0].numpy().astype(np.float64))
         embeddings.append(answers[1].numpy().astype(np.float64))

@@ -51,8 +51,8 @@ def save_model(model: Any, size: int, temperature: float, path: Path, *, views: 
 
     `serving_default`: images uint8 [n, size, size, 3] -> probabilities float32 [n, 8], embedding [n, d] and
     activation_map [n, h, w, 8], whose mean over h and w is the calibrated logit; each the mean over `views`
-    flips and quarter turns (1 or 8). `serve_bytes`: data string
-    [n], the files of canonical images -> the same; the centre square is cut and resized inside the graph.
+    flips and quarter turns (1 or 8). `serve_bytes`: data string [n], the files of canonical images -> the
+    same; the centre square is cut and resized inside the graph.
 
     The weights are constants of the graph, which lets TensorFlow fold batch normalisation into the
     convolutions when it loads: a quarter less time an image than with variables.

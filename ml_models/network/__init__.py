@@ -8,10 +8,10 @@ from ml_models.backend import keras
 from ml_models.data import DataError
 from ml_models.network.normalisation import FusedBatchNormalization, fused
 from ml_models.network.spatial_transformer import SpatialTransformer
-from ml_models.network.views import VIEWS, all_views, each_view, predictor, turned_back
+from ml_models.network.views import VIEWS, all_views, each_view, logits, predictor, turned_back
 from ml_models.recipes.base import Network
 
-__all__ = ["SpatialTransformer", "build", "head", "parts", "predictor", "release"]
+__all__ = ["SpatialTransformer", "build", "head", "logits", "parts", "predictor", "release"]
 
 # Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
 BATCH_NORM_MOMENTUM = 0.97
@@ -42,8 +42,8 @@ def build(
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
-    logits = _HEADS[network](body(scaled), classes, dropout)
-    return keras.Model(inputs, logits, name=network.value)
+    outputs = _HEADS[network](body(scaled), classes, dropout)
+    return keras.Model(inputs, outputs, name=network.value)
 
 
 def _linear_head(features: Any, classes: int, dropout: float) -> Any:

@@ -1,11 +1,16 @@
 """A square picture seen in its eight flips and quarter turns: which way is up means nothing on skin."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ml_models.backend import keras, tf
 
 ops = keras.ops
 VIEWS = 8
+_BATCH = 64  # pictures at work at once, each view counted
 
 
 def turned(images: Any, view: int) -> Any:
@@ -41,3 +46,10 @@ def predictor(model: Any, views: int) -> Any:
         return sum(each_view(model(all_views(pixels), training=False))) / VIEWS
 
     return tf.function(forward, reduce_retracing=True)
+
+
+def logits(forward: Callable[[Any], Any], images: NDArray[np.uint8], views: int = 1) -> NDArray[np.float64]:
+    """Logits [n, k] of images [n, s, s, 3], at least one, by a `forward` that looks at `views` of each."""
+    batch = _BATCH // views
+    parts = [forward(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+    return np.concatenate(parts).astype(np.float64)

@@ -20,7 +20,7 @@ from ml_models.taxonomy import CODES, VIEWS, View
 from ml_models.training import losses, teachers
 from ml_models.training.preprocessing import PREPARE
 from ml_models.training.run import Run, RunError
-from ml_models.training.trainer import BATCH, Teacher, Trainer
+from ml_models.training.trainer import Teacher, Trainer
 
 # Seconds between two looks at an epoch that is still going on.
 LIVE_EVERY = 5.0
@@ -257,9 +257,7 @@ def _from_all_sides(run: Run, recipe: Recipe, images: NDArray[np.uint8]) -> NDAr
     """Logits of what was kept as they will be measured, by the mean over the recipe's views."""
     model = network.build(recipe.network, len(recipe.classes), recipe.size)
     model.set_weights(run.read_arrays("best.npz"))
-    forward = network.predictor(model, recipe.views)
-    parts = [forward(images[i : i + BATCH]).numpy() for i in range(0, len(images), BATCH)]
-    return np.concatenate(parts).astype(np.float64)
+    return network.logits(network.predictor(model, recipe.views), images, recipe.views)
 
 
 def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: Sources, stage: _Stage) -> None:
@@ -269,6 +267,7 @@ def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: So
         logits, labels = run.read_arrays("best_val.npz")
         if recipe.views > 1 and stage.val is not None:
             logits = _from_all_sides(run, recipe, stage.val.images)
+            run.write_arrays("best_val.npz", [logits, labels])
         if recipe.fit_adjustment:
             view = recipe.taxonomy
             codes = [view.classes.index(view.of[record.code] or "") for record in sources.train]

@@ -80,19 +80,14 @@ def _replace(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def kept_folder(recipe: Recipe, kept: Path = KEPT) -> Path:
-    """Where what is committed of a recipe's run lies."""
-    name = recipe.name if recipe.split is Split.HONEST else f"{recipe.name}-{recipe.split}-split"
-    return kept / name
-
-
 def keep(folder: Path, kept: Path = KEPT) -> Path:
     """Copies recipe, history and curves of a finished run to the folder of its recipe; no weights."""
     run = Run(folder)
     if not run.finished:
         raise RunError(f"The run in {folder} is not finished.")
     recipe, history = run.recipe(), run.history()
-    out = kept_folder(recipe, kept)
+    name = recipe.name if recipe.split is Split.HONEST else f"{recipe.name}-{recipe.split}-split"
+    out = kept / name
     out.mkdir(parents=True, exist_ok=True)
     copy = Run(out)
     copy.write_json("recipe.json", recipe.to_json())

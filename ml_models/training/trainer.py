@@ -13,7 +13,6 @@ from ml_models.backend import keras, tf
 from ml_models.recipes import Phase, Recipe
 from ml_models.training import losses
 
-BATCH = 64  # images a forward pass, where nothing is learnt
 TAUGHT = 0.5  # the teachers' part of the targets
 Teacher = Callable[[Any], Any]  # pixels float32 [n, s, s, 3] -> probabilities [n, k]
 
@@ -94,10 +93,9 @@ class Trainer:
         before = self.model.get_weights()
         self.model.set_weights(self.kept_weights())
         try:
-            parts = [self._forward(images[i : i + BATCH]).numpy() for i in range(0, len(images), BATCH)]
+            return network.logits(self._forward, images)
         finally:
             self.model.set_weights(before)
-        return np.concatenate(parts).astype(np.float64)
 
     def state(self) -> list[NDArray[Any]]:
         return [part.numpy() for part in self._parts()]

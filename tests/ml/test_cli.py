@@ -100,6 +100,11 @@ def test_help_is_quick_and_names_the_commands() -> None:
         assert command in done.stdout
 
 
+def test_without_a_run_nothing_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--keep"]) == 2
+    assert "no run to keep the figures of" in capsys.readouterr().err
+
+
 def test_mistakes_get_one_sentence_and_exit_code_two(picture: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("image_id,dx\npicture,wart\n")

@@ -32,18 +32,6 @@ def test_views_are_summed_only_where_no_class_is_torn_apart() -> None:
     assert akiec == shares[classes.index("ak")] + shares[classes.index("scc")]
 
 
-def test_eight_views_are_their_mean() -> None:
-    from ml_models import network
-    from ml_models.recipes.base import Network
-
-    model = network.build(Network.MOBILENET, 3, 32)
-    images = np.random.default_rng(1).integers(0, 256, size=(2, 32, 32, 3), dtype=np.uint8)
-    once, eight = network.predictor(model, 1), network.predictor(model, 8)
-    sides = [np.rot90(each, k, (1, 2)) for each in (images, images[:, :, ::-1]) for k in range(4)]
-    expected = np.mean([once(np.ascontiguousarray(side)).numpy() for side in sides], axis=0)
-    assert np.allclose(eight(images).numpy(), expected, atol=1e-4)
-
-
 def test_a_run_is_trained_kept_and_compared(small_data: Path, tmp_path: Path) -> None:
     """The least of all: five blocks, one epoch, on generated images."""
     from ml_models import comparison

@@ -145,6 +145,19 @@ def test_an_activation_map_is_exact() -> None:
     assert np.allclose(logits, model(pixels, training=False), atol=1e-5)
 
 
+def test_eight_views_are_their_mean() -> None:
+    from ml_models import network
+
+    model = network.build(Network.MOBILENET, 3, 32)
+    images = np.random.default_rng(1).integers(0, 256, size=(2, 32, 32, 3), dtype=np.uint8)
+    once, eight = network.predictor(model, 1), network.predictor(model, 8)
+    sides = [np.rot90(each, k, (1, 2)) for each in (images, images[:, :, ::-1]) for k in range(4)]
+    expected = np.mean([once(np.ascontiguousarray(side)).numpy() for side in sides], axis=0)
+    assert np.allclose(eight(images).numpy(), expected, atol=1e-4)
+    many = np.concatenate([images] * 5)  # more than one batch of eight views
+    assert np.allclose(network.logits(eight, many, 8), np.concatenate([expected] * 5), atol=1e-4)
+
+
 def test_eight_views_keep_the_map_exact_and_in_place() -> None:
     from ml_models.network import build, head, parts, predictor
 
