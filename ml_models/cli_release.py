@@ -62,7 +62,9 @@ def _degrade(args: argparse.Namespace) -> int:
 
 def _describe(args: argparse.Namespace) -> int:
     card = read_card(args.release or release_path(default_release()))
-    if card.format < 2:
-        raise ReleaseError(f"The card of the release {card.name} is of a format without these figures.")
-    print(describe(card.raw), end="")
+    try:
+        page = describe(card.raw)
+    except KeyError as error:
+        raise ReleaseError(f"The card of the release {card.name} has no {error.args[0]}.") from error
+    print(page, end="")
     return 0

@@ -26,7 +26,7 @@ _VIEWS = {
 
 
 def describe(card: Mapping[str, Any]) -> str:
-    """The whole page; `card` is the content of a card.json of format 2."""
+    """The whole page; `card` is the content of a card.json."""
     return "\n\n".join(_page(card)) + "\n"
 
 

@@ -245,7 +245,7 @@ def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
     chosen = _spread(paths, EXPLAINED_IMAGES)
     test = explanation.deletion_test(engine, _inputs(chosen, engine.card.size))
     print(f"deletion test: {json.dumps(test)}", flush=True)
-    return {"shown": test is not None and test["passed"], "test": {"val": _rounded(test)}}
+    return {"shown": test["passed"], "test": {"val": _rounded(test)}}
 
 
 def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], root: Path) -> dict[str, Any]:

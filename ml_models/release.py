@@ -13,9 +13,7 @@ from ml_models.decision import Thresholds
 from ml_models.quality import Limits
 from ml_models.taxonomy import CODES
 
-# 2 adds embedding and activation map, the quality gate and the domain; releases of format 1 go on running.
 FORMAT = 2
-READABLE_FORMATS = (1, 2)
 RELEASES = Path(__file__).parent / "releases"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 CARD, GOLDEN, SAVED_MODEL = "card.json", "golden.json", "saved_model"
@@ -37,8 +35,7 @@ class GoldenMismatchError(ReleaseError):
 class Card:
     """What a release says of itself; `raw` is the whole of card.json.
 
-    `quality` are the limits of its quality gate, `explained` says whether its activation maps may be shown:
-    None and False for a release of format 1, which has neither, nor statistics of its domain.
+    `quality` are the limits of its quality gate, `explained` says whether its activation maps may be shown.
     """
 
     name: str
@@ -52,10 +49,9 @@ class Card:
     metrics: Mapping[str, Any]
     files: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
-    format: int = 1
-    quality: Limits | None = None
-    explained: bool = False
-    views: int = 1  # flips and quarter turns that its graph averages over
+    quality: Limits
+    explained: bool
+    views: int  # flips and quarter turns that its graph averages over
 
 
 def default_release() -> str:
@@ -86,10 +82,9 @@ def read_card(path: Path) -> Card:
     except (OSError, ValueError) as error:
         raise ReleaseError(f"The card of the release in {path} cannot be read.") from error
     try:
-        if raw["format"] not in READABLE_FORMATS:
+        if raw["format"] != FORMAT:
             raise ReleaseError(
-                f"The release in {path} has format {raw['format']}, "
-                f"this version reads {' and '.join(map(str, READABLE_FORMATS))}."
+                f"The release in {path} has format {raw['format']}, this version reads {FORMAT}."
             )
         card = _parse(raw)
         contract = (raw["input"]["geometry"], raw["input"]["scaling"])
@@ -126,9 +121,8 @@ def _parse(raw: dict[str, Any]) -> Card:
         metrics=MappingProxyType(dict(raw["metrics"])),
         files=MappingProxyType({str(name): dict(entry) for name, entry in raw["files"].items()}),
         raw=MappingProxyType(raw),
-        format=int(raw["format"]),
-        quality=Limits.of(raw["quality"]["limits"]) if raw["format"] > 1 else None,
-        explained=raw["format"] > 1 and raw["explanation"]["shown"] is True,
+        quality=Limits.of(raw["quality"]["limits"]),
+        explained=raw["explanation"]["shown"] is True,
         views=int(raw.get("views", 1)),
     )
 
@@ -155,7 +149,7 @@ def verify(path: Path) -> Card:
             raise ReleaseError(
                 f"The file {name} of the release {card.name} is not the one that was released."
             )
-    for needed in (GOLDEN, f"{SAVED_MODEL}/saved_model.pb", *([DOMAIN] if card.format > 1 else [])):
+    for needed in (GOLDEN, f"{SAVED_MODEL}/saved_model.pb", DOMAIN):
         if needed not in card.files:
             raise ReleaseError(f"The release {card.name} has no {needed}.")
     if strangers := sorted(set(found) - set(card.files)):

@@ -50,7 +50,7 @@ class Assessment:
     """One image's result; `probabilities` are calibrated, by code in CODES order, and sum to 1.
 
     They are there for every image, also where `reasons` say that they mean nothing. `domain` is the distance
-    from the training images, where the release can tell: about 0 is usual. `maps` holds, by code, what speaks
+    from the training images: about 0 is usual. `maps` holds, by code, what speaks
     for the class at each place of the centre square: rows of logits; None where the maps are not to be shown.
     """
 
@@ -59,19 +59,20 @@ class Assessment:
     urgency: Urgency
     reasons: tuple[Reason, ...]
     release: str
-    domain: float | None = None
+    domain: float
     maps: dict[str, list[list[float]]] | None = None
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one pass gives: `probabilities` [n, 8]; of a release that has them `embeddings` [n, d] and `maps`
-    [n, h, w, 8], whose mean over h and w is the calibrated logit of each class.
+    """What one pass gives: `probabilities` [n, 8], `embeddings` [n, d] and `maps` [n, h, w, 8].
+
+    The mean of a map over h and w is the calibrated logit of its class.
     """
 
     probabilities: Floats
-    embeddings: Floats | None
-    maps: Floats | None
+    embeddings: Floats
+    maps: Floats
 
 
 class Engine:
@@ -85,7 +86,7 @@ class Engine:
         keep_alive: Any,
         tensorflow: Any,
         *,
-        domain: Domain | None = None,
+        domain: Domain,
     ) -> None:
         self.card = card
         self.name = card.name
@@ -123,18 +124,14 @@ class Engine:
             raise ReleaseError(
                 f"The SavedModel of the release {card.name} does not give {len(CODES)} classes."
             )
-        domain = None
-        if card.format > 1:
-            if not {"embedding", "activation_map"} <= set(outputs):
-                raise ReleaseError(
-                    f"The SavedModel of the release {card.name} gives no embedding or no activation map."
-                )
-            try:
-                domain = Domain.load(path / DOMAIN)
-            except (OSError, KeyError, ValueError) as error:
-                raise ReleaseError(
-                    f"The domain statistics of the release {card.name} cannot be read."
-                ) from error
+        if not {"embedding", "activation_map"} <= set(outputs):
+            raise ReleaseError(
+                f"The SavedModel of the release {card.name} gives no embedding or no activation map."
+            )
+        try:
+            domain = Domain.load(path / DOMAIN)
+        except (OSError, KeyError, ValueError) as error:
+            raise ReleaseError(f"The domain statistics of the release {card.name} cannot be read.") from error
         return cls(card, path, signature, model, tf, domain=domain)
 
     def outputs(self, inputs: NDArray[np.uint8]) -> Outputs:
@@ -144,8 +141,7 @@ class Engine:
         if not np.isfinite(rows).all():
             raise ReleaseError(f"The release {self.name} gave a probability that is no number.")
         embeddings, maps = (
-            given[name].numpy().astype(np.float64) if name in given else None
-            for name in ("embedding", "activation_map")
+            given[name].numpy().astype(np.float64) for name in ("embedding", "activation_map")
         )
         return Outputs(rows / rows.sum(axis=1, keepdims=True), embeddings, maps)
 
@@ -181,13 +177,9 @@ class Engine:
         if views > 1:
             others = [self.probabilities(_turned(inputs, view)) for view in range(1, views)]
             rows = np.mean([rows, *others], axis=0)
-        scores: list[float | None] = [None] * len(inputs)
-        if self._domain is not None and outputs.embeddings is not None:
-            tones = np.stack([colours(pixels) for pixels in inputs])
-            scores = [*self._domain.scores(outputs.embeddings, tones).tolist()]
-        maps: list[Floats | None] = [None] * len(inputs)
-        if self.card.explained and outputs.maps is not None:
-            maps = [*outputs.maps]
+        tones = np.stack([colours(pixels) for pixels in inputs])
+        scores = self._domain.scores(outputs.embeddings, tones).tolist()
+        maps = [*outputs.maps] if self.card.explained else [None] * len(inputs)
         return [
             self._assessment(row, image_type, self._refusals(pixels, side, score), score, shown)
             for row, image_type, pixels, side, score, shown in zip(
@@ -195,23 +187,18 @@ class Engine:
             )
         ]
 
-    def _refusals(self, pixels: NDArray[np.uint8], side: int, score: float | None) -> tuple[Reason, ...]:
-        found: list[Reason] = []
-        if self.card.quality is not None:
-            found += quality.reasons(quality.measure(pixels, side), self.card.quality)
-        if self._domain is not None and score is not None:
-            stranger = self._domain.reason(score)
-            # A picture that is too dark or blurred is a stranger for that very reason.
-            if stranger is not None and not found:
-                found.append(stranger)
-        return tuple(found)
+    def _refusals(self, pixels: NDArray[np.uint8], side: int, score: float) -> tuple[Reason, ...]:
+        found = quality.reasons(quality.measure(pixels, side), self.card.quality)
+        stranger = self._domain.reason(score)
+        # A picture that is too dark or blurred is a stranger for that very reason.
+        return found or (() if stranger is None else (stranger,))
 
     def _assessment(
         self,
         row: list[float],
         image_type: ImageType,
         refusals: tuple[Reason, ...],
-        score: float | None,
+        score: float,
         maps: Floats | None,
     ) -> Assessment:
         probabilities = dict(zip(CODES, row, strict=True))
@@ -235,10 +222,7 @@ class Engine:
                     f"The release {self.name} is off by {worst:.4f} on the generated image {case['seed']} "
                     f"(allowed: {golden['tolerance']})."
                 )
-            if (
-                "domain" in case
-                and not abs((result.domain or 0.0) - case["domain"]) <= golden["tolerance"] * 10
-            ):
+            if not abs(result.domain - case["domain"]) <= golden["tolerance"] * 10:
                 raise GoldenMismatchError(
                     f"The release {self.name} gives the generated image {case['seed']} another domain score."
                 )

@@ -1,6 +1,7 @@
 """The SavedModel of a release: one frozen graph behind two signatures."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from ml_models import network
 from ml_models.backend import keras, tf
+from ml_models.recipes.base import Network
 
 OUTPUTS = ("probabilities", "embedding", "activation_map")
 
@@ -40,6 +42,37 @@ def _layers(model: Any) -> list[Any]:
     for layer in model.layers:
         found += _layers(layer) if isinstance(layer, keras.Model) else [layer]
     return found
+
+
+def read_back(path: Path, size: int, classes: int) -> Any:
+    """The Keras network, seen from one side, that `save_model` wrote the SavedModel in `path` from."""
+    model = network.build(Network.MOBILENET, classes, size)
+    constants = _constants(path / "saved_model.pb")
+    for layer in _layers(model):
+        if not layer.weights:
+            continue
+        # Keras adds a counter to the name of a layer that it calls again.
+        ours = re.compile(rf"/{layer.name}(_\d+)?/(.+)/ReadVariableOp/resource")
+        found = {match[2]: value for name, value in constants.items() if (match := ours.search(name))}
+        layer.set_weights([found[name] for name in _READ_AS[type(layer)]])
+    return model
+
+
+# What a layer's weights, in Keras's order, are called in the graph.
+_READ_AS: dict[type, tuple[str, ...]] = {
+    keras.layers.Conv2D: ("convolution",),
+    keras.layers.DepthwiseConv2D: ("depthwise",),
+    keras.layers.Dense: ("Cast", "BiasAdd"),
+    network.FusedBatchNormalization: ("Cast_2", "Cast_3", "Cast", "Cast_1"),
+}
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    functions = SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def.library.function
+    nodes = (node for function in functions for node in function.node_def if node.op == "Const")
+    return {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in nodes}
 
 
 def _half(weights: Any) -> Any:

@@ -211,6 +211,7 @@ def assessment(top: str = "mel", urgency: Urgency = Urgency.URGENT, **fields: ob
         "urgency": urgency,
         "reasons": (),
         "release": "test",
+        "domain": 0.1,
     }
     return Assessment(**(values | fields))  # type: ignore[arg-type]
 

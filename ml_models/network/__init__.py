@@ -11,7 +11,16 @@ from ml_models.network.spatial_transformer import SpatialTransformer
 from ml_models.network.views import VIEWS, all_views, each_view, logits, predictor, turned_back
 from ml_models.recipes.base import Network
 
-__all__ = ["SpatialTransformer", "build", "head", "logits", "parts", "predictor", "release"]
+__all__ = [
+    "FusedBatchNormalization",
+    "SpatialTransformer",
+    "build",
+    "head",
+    "logits",
+    "parts",
+    "predictor",
+    "release",
+]
 
 # Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
 BATCH_NORM_MOMENTUM = 0.97

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ml_models import network, release
+from ml_models import network, release, saving
 from ml_models.backend import tf
 from ml_models.data import DataError
 from ml_models.recipes import Phase, Recipe
@@ -21,20 +21,18 @@ def earlier(recipe: Recipe, phase: Phase, weights: Sequence[NDArray[Any]]) -> Te
 
 
 def released(name: str, recipe: Recipe) -> Teacher:
-    """A release of the same classes, by its SavedModel."""
+    """A release of the same classes, which looks from one side like its student."""
     path = release.release_path(name)
     card = release.read_card(path)
     if card.classes != recipe.classes:
         raise DataError(f"The release {name} has other classes than the recipe {recipe.name}.")
-    loaded = tf.saved_model.load(str(path / release.SAVED_MODEL))
-    forward = loaded.signatures["serving_default"]
+    model = saving.read_back(path / release.SAVED_MODEL, card.size, len(card.classes))
+    model.trainable = False
 
     def teach(images: Any) -> Any:
-        pixels = tf.cast(tf.round(_resized(images, card.size)), tf.uint8)
-        return forward(images=pixels)["probabilities"]
+        logits = model(_resized(images, card.size), training=False)
+        return tf.nn.softmax(logits / card.temperature)
 
-    # The loaded object owns what the function needs.
-    teach.loaded = loaded  # type: ignore[attr-defined]
     return teach
 
 

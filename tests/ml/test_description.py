@@ -27,7 +27,7 @@ def test_a_figure_that_could_not_be_measured_is_a_dash() -> None:
 
 
 def test_a_card_without_figures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    raw = dict(read_card(release_path(default_release())).raw) | {"format": 1}
+    raw = dict(read_card(release_path(default_release())).raw) | {"metrics": {}}
     (tmp_path / "card.json").write_text(json.dumps(raw), encoding="utf-8")
     assert cli.main(["describe", "--release", str(tmp_path)]) == 2
-    assert "of a format without these figures" in capsys.readouterr().err
+    assert f"{default_release()} has no" in capsys.readouterr().err

@@ -43,7 +43,7 @@ class BrightnessEngine:
             probabilities = {code: 0.65 if code == top else 0.05 for code in CODES}
             reasons = (Reason.TOO_SMALL,) if side < 64 else ()
             urgency = Urgency.CANNOT_ASSESS if reasons else Urgency.ROUTINE
-            found.append(Assessment(top, probabilities, urgency, reasons, self.name))
+            found.append(Assessment(top, probabilities, urgency, reasons, self.name, 0.1))
         return found
 
 

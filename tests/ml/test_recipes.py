@@ -116,5 +116,5 @@ def test_no_release_teaches_on_the_leaking_split() -> None:
     """It has learnt from images of the other side."""
     honest = {name for phase in RECIPES["derma"].phases for name in phase.teachers}
     leaking = RECIPES["derma"].changed(split=Split.DERMAVISION)
-    assert {"before", "derma-2"} <= honest
+    assert honest > {"before"}
     assert {name for phase in leaking.phases for name in phase.teachers} == {"before"}

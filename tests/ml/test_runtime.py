@@ -223,7 +223,6 @@ def test_every_release_of_the_tree_runs(path: Path) -> None:
     engine = Engine.load(path)
     engine.check_golden()
     result = engine.assess([synthetic.lesion(1)], [DERMATOSCOPIC])[0]
-    assert (result.domain is None) == (engine.card.format == 1)
     assert (result.maps is not None) == engine.card.explained
 
 
@@ -263,14 +262,15 @@ def test_pictures_that_cannot_be_assessed_keep_their_probabilities_and_say_why(e
 @pytest.mark.tensorflow
 @pytest.mark.real_images
 def test_ordinary_photos_are_refused_and_lesions_are_not(engine: Engine, real_data: Path) -> None:
-    photos = sorted((real_data / "ood").glob("*.jpg"))[1::8]
+    # The limits were chosen on the photos between these.
+    photos = sorted((real_data / "ood").glob("*.jpg"))[1::2]
     lesions = sorted((real_data / "ham10000" / "images_600").glob("*.jpg"))[::6]
     shares = []
     for files in (photos, lesions):
         images = [canonicalise(file.read_bytes()) for file in files]
         results = engine.assess(images, [DERMATOSCOPIC] * len(images))
-        shares.append(np.mean([bool(set(result.reasons) - {Reason.UNCERTAIN}) for result in results]))
-    assert shares[0] >= 0.85
+        shares.append(np.mean([result.urgency is Urgency.CANNOT_ASSESS for result in results]))
+    assert shares[0] >= 0.9
     assert shares[1] <= 0.08
 
 
