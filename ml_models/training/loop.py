@@ -219,18 +219,17 @@ def figures(view: View, logits: NDArray[np.float64], labels: NDArray[np.int64]) 
     return {name: round(value, 5) for name, value in named.items() if value is not None}
 
 
-def _score(entry: dict[str, Any]) -> float:
-    """What an epoch is chosen by: the common classes pull at the one, the rare ones at the other."""
-    return float(entry["val_accuracy"] + entry["val_balanced_accuracy"])
-
-
 def _best(history: list[dict[str, Any]], recipe: Recipe) -> dict[str, Any]:
-    """The chosen epoch, of the last phase if it has begun; the last one where `val` may not be read."""
+    """The chosen epoch, of the last phase if it has begun; the last one where `val` may not be read.
+
+    Chosen by the macro AUC, which depends on neither temperature nor prior: both are fitted afterwards. Less
+    than a thousandth of it is noise, and the later epoch wins.
+    """
     phase = recipe.phase_of(len(history))
     rows = [row for row in history if recipe.phase_of(row["epoch"]) == phase]
     if "val_accuracy" not in rows[-1]:
         return rows[-1]
-    return max(rows, key=lambda row: (_score(row), row["epoch"]))
+    return max(rows, key=lambda row: (round(row.get("val_macro_auc", 0.0), 3), row["epoch"]))
 
 
 def _exhausted(history: list[dict[str, Any]], recipe: Recipe) -> bool:
@@ -247,7 +246,8 @@ def fit_adjustment(
     One number for all classes: `val` has too few images of the rare ones to fit one for each.
     """
     priors = np.log(np.maximum(counts, 1) / counts.sum())
-    scores = [_score(figures(view, logits - tau * priors, labels)) for tau in ADJUSTMENTS]
+    found = [figures(view, logits - tau * priors, labels) for tau in ADJUSTMENTS]
+    scores = [each["val_accuracy"] + each["val_balanced_accuracy"] for each in found]
     best = max(scores)
     # Among equals the least change.
     return min((tau for tau, score in zip(ADJUSTMENTS, scores, strict=True) if score == best), key=abs)

@@ -52,7 +52,9 @@ def test_a_run_is_trained_kept_and_compared(small_data: Path, tmp_path: Path) ->
     assert "| `dermai` |" in text
     assert text.count("melanoma sensitivity") == 3
     comparison.keep([folder], [measured], tmp_path / "kept")
-    assert comparison.read_kept(tmp_path / "kept") == [measured]
+    (stored,) = comparison.read_kept(tmp_path / "kept")
+    assert stored | {"ms_per_image": 1} == measured | {"ms_per_image": 1}
+    assert stored["ms_per_image"] > 0
     leaking = comparison.table([measured, measured | {"split": "dermavision"}])
     assert leaking.startswith(text)
     assert leaking.count("melanoma sensitivity") == 6

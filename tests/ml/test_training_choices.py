@@ -13,10 +13,10 @@ from ml_models.taxonomy import VIEWS
 pytestmark = pytest.mark.tensorflow
 
 
-def rows(*scores: tuple[float, float]) -> list[dict[str, Any]]:
+def rows(*areas: float) -> list[dict[str, Any]]:
+    """Epochs with these macro AUCs; the accuracy would choose the first."""
     return [
-        {"epoch": i, "val_accuracy": accuracy, "val_balanced_accuracy": balanced}
-        for i, (accuracy, balanced) in enumerate(scores, start=1)
+        {"epoch": i, "val_accuracy": 1.0 / i, "val_macro_auc": area} for i, area in enumerate(areas, start=1)
     ]
 
 
@@ -25,17 +25,25 @@ def test_the_best_epoch_is_one_of_the_last_phase() -> None:
     from ml_models.training.loop import _best
 
     recipe = RECIPES["dermascan-ios"]
-    history = rows((0.9, 0.9), (0.5, 0.5), (0.5, 0.5), (0.6, 0.7), (0.7, 0.7))
+    history = rows(0.9, 0.5, 0.5, 0.7, 0.75)
     assert _best(history[:2], recipe)["epoch"] == 1
     assert _best(history[:4], recipe)["epoch"] == 4
     assert _best(history, recipe)["epoch"] == 5
+
+
+def test_less_than_a_thousandth_is_noise() -> None:
+    from ml_models.training.loop import _best
+
+    recipe = RECIPES["dermai"]
+    assert _best(rows(0.9, 0.9534, 0.9531, 0.94), recipe)["epoch"] == 3
+    assert _best(rows(0.9, 0.9554, 0.9531, 0.94), recipe)["epoch"] == 2
 
 
 def test_patience_counts_epochs_without_a_better_one() -> None:
     from ml_models.training.loop import _exhausted
 
     recipe = replace(RECIPES["dermavisionapp"], patience=3)
-    history = rows((0.6, 0.6), (0.5, 0.5), (0.5, 0.5))
+    history = rows(0.6, 0.5, 0.5)
     assert not _exhausted([], recipe)
     assert not _exhausted(history, recipe)
     assert _exhausted([*history, *[{**history[-1], "epoch": 4}]], recipe)
