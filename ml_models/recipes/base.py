@@ -38,7 +38,7 @@ class Phase:
     `free` names what trains: "all", "head" (all but the body), "last 50" (that many layers of the body) or
     "after block_2" (layers behind that block); the head always does. `teachers` see the same random views and
     half of the target is the mean of what they answer: "before" is the phase before as it was kept, any
-    other name is a release.
+    other name is a release. `mix`, where given, is instead of the recipe's.
     """
 
     epochs: int
@@ -48,6 +48,7 @@ class Phase:
     warm_up_epochs: float = 0.0
     cosine: bool = True
     teachers: tuple[str, ...] = ()
+    mix: float | None = None
 
 
 @dataclass(frozen=True)

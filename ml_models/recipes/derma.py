@@ -5,8 +5,8 @@ from ml_models.recipes.base import Augmentation, Phase, Recipe
 RECIPE = Recipe(
     name="derma",
     phases=(
-        Phase(epochs=25, size=160, rate=1e-3, warm_up_epochs=1.0),
-        Phase(epochs=10, size=192, rate=4e-4, warm_up_epochs=0.5, teachers=("before", "derma-2")),
+        Phase(epochs=30, size=160, rate=1e-3, warm_up_epochs=1.0),
+        Phase(epochs=14, size=224, rate=6e-4, warm_up_epochs=0.5, teachers=("derma-3",), mix=0.0),
     ),
     weight_decay=0.05,
     label_smoothing=0.05,

@@ -51,8 +51,9 @@ class Trainer:
         if self.teachers:
             taught = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
             targets = TAUGHT * taught + (1.0 - TAUGHT) * targets
-        if recipe.mix:
-            images, targets = losses.mix(images, targets, seed + 1, recipe.mix)
+        mix = recipe.mix if self.phase.mix is None else self.phase.mix
+        if mix:
+            images, targets = losses.mix(images, targets, seed + 1, mix)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
             loss = losses.cross_entropy(

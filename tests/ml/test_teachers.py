@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,29 @@ def test_a_phase_starts_from_the_one_before_and_learns_from_it(small_data: Path,
     before, after = run.read_arrays("phase-1.npz"), run.read_arrays("best.npz")
     assert not np.array_equal(before[0], after[0])
     assert np.abs(before[0] - after[0]).max() < 0.2
+
+
+@pytest.mark.parametrize(("of_the_phase", "mixed"), [(None, 0.3), (0.0, None), (0.7, 0.7)])
+def test_a_phase_may_mix_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, of_the_phase: float | None, mixed: float | None
+) -> None:
+    from ml_models.training import losses
+    from ml_models.training.trainer import Trainer
+
+    seen: list[float] = []
+
+    def mix(images: Any, targets: Any, _seed: Any, alpha: float) -> Any:
+        seen.append(alpha)
+        return images, targets
+
+    monkeypatch.setattr(losses, "mix", mix)
+    phase = Phase(epochs=1, size=32, rate=1e-3, mix=of_the_phase)
+    recipe = replace(RECIPES["dermai"], phases=(phase,), mix=0.3)
+    trainer = Trainer(
+        recipe, phase, steps_per_epoch=1, class_weights=np.ones(7, dtype=np.float32), weights=None
+    )
+    trainer.step(np.zeros((2, 32, 32, 3), dtype=np.uint8), np.array([0, 1]), [1, 1])
+    assert set(seen) == ({mixed} if mixed else set())
 
 
 def test_the_teacher_of_an_earlier_phase_answers_as_that_network() -> None:
