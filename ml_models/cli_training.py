@@ -36,7 +36,7 @@ def add_commands(commands: Commands) -> None:
     compare.add_argument(
         "--keep",
         action="store_true",
-        help="keep the runs' figures beside recipe, history and curves, and show all that was kept",
+        help="keep the runs' figures beside recipe, history and curves, and show all that was kept with them",
     )
     add_data(compare)
     compare.add_argument("--out", type=Path, metavar="JSON", help="all figures, as a JSON file")
@@ -131,7 +131,8 @@ def _compare(args: argparse.Namespace) -> int:
         measured = [comparison.measure(folder, root=root, threads=args.threads) for folder in args.folders]
     if args.keep:
         comparison.keep(args.folders, measured)
-    print(comparison.table(comparison.read_kept() if args.keep else measured))
+        measured = comparison.read_kept()
+    print(comparison.table(measured))
     if args.out:
         args.out.write_text(json.dumps(measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0

@@ -18,11 +18,10 @@ from ml_models.data import DataError
 from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
 from ml_models.metrics import Scored
-from ml_models.runtime import Engine
+from ml_models.runtime import TOGETHER, Engine
 from ml_models.taxonomy import CODES, SUSPICIOUS, VIEWS, ImageType, Reason, View
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-BATCH = 8  # a release that answers from eight sides then works on 64 pictures, in about a gigabyte
 SPECIFICITIES = (0.8, 0.9)
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 # Subgroups by age, in years: from the first number up to, not including, the next.
@@ -103,7 +102,7 @@ def run(engine: Engine, folder: Path, labels: Labels, views: int = 1) -> Results
             unreadable.append({"image": image_id, "problem": str(error)})
             continue
         rows.append(number)
-        if len(waiting) == BATCH:
+        if len(waiting) == TOGETHER:
             examine()
     examine()
     chosen = [labels.rows[number][1] for number in rows]
@@ -321,7 +320,7 @@ def table(content: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in content["refused"]["reasons"].items())
     lines.append(
         f"refused {_number(content['refused']['share'])}{f' ({counts})' if counts else ''}; "
-        f"{_number(content['ms_per_image'], 1)} ms an image in batches of {BATCH}"
+        f"{_number(content['ms_per_image'], 1)} ms an image in batches of {TOGETHER}"
     )
     return "\n".join(lines)
 

@@ -17,7 +17,6 @@ Floats = NDArray[np.float64]
 COVERED = 0.2  # share of the map's places that the test blurs
 RANDOM_MASKS = 5
 SEED = 41
-_BATCH = 8
 _WEAK, _STRONG = np.array([255.0, 214.0, 10.0]), np.array([214.0, 20.0, 60.0])
 _OPACITY = 0.6
 _BLUR, _SOFT = 0.06, 0.02  # of the picture's side
@@ -62,24 +61,18 @@ def deletion_test(engine: Runs, inputs: NDArray[np.uint8]) -> dict[str, Any]:
     intervals.
     """
     rng = np.random.default_rng(SEED)
-    parts = [engine.outputs(inputs[i : i + _BATCH]) for i in range(0, len(inputs), _BATCH)]
-    probabilities = np.concatenate([part.probabilities for part in parts])
-    top = probabilities.argmax(axis=1)
+    outputs = engine.outputs(inputs)
+    top = outputs.probabilities.argmax(axis=1)
     each = np.arange(len(inputs))
-    before = probabilities[each, top]
-    chosen = np.concatenate([part.maps for part in parts])[each, :, :, top]
+    before = outputs.probabilities[each, top]
+    chosen = outputs.maps[each, :, :, top]
     places = chosen.shape[1] * chosen.shape[2]
     count = max(1, round(COVERED * places))
     order = np.argsort(-chosen.reshape(len(inputs), places), axis=1, kind="stable")
 
     def loss(covered: NDArray[np.int64]) -> Floats:
-        after = np.empty(len(inputs))
-        for start in range(0, len(inputs), _BATCH):
-            batch = slice(start, start + _BATCH)
-            spoiled = _cover(inputs[batch], covered[batch], chosen.shape[1:])
-            rows = engine.outputs(spoiled).probabilities
-            after[batch] = rows[np.arange(len(rows)), top[batch]]
-        lost: Floats = before - after
+        spoiled = _cover(inputs, covered, chosen.shape[1:])
+        lost: Floats = before - engine.outputs(spoiled).probabilities[each, top]
         return lost
 
     pointed = loss(order[:, :count])

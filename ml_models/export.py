@@ -34,7 +34,7 @@ from ml_models.domain import Domain, colours
 from ml_models.imaging import canonicalise, model_input
 from ml_models.labels import read_labels
 from ml_models.recipes import Recipe
-from ml_models.runtime import Engine
+from ml_models.runtime import TOGETHER, Engine
 from ml_models.taxonomy import CODES, ImageType
 from ml_models.training import Run, RunError
 
@@ -51,7 +51,6 @@ DOMAIN_IMAGES = 2500  # of HAM10000's training images, spread over them
 DOMAIN_MORE = 800  # of ISIC 2017's, for the colours
 EXPLAINED_IMAGES = 400  # of val
 CALIBRATION_IMAGES = 200  # of train, for the ranges of int8
-BATCH = 8
 PHOTOS = ("*.jpg", "*.jpeg", "*.png")
 
 
@@ -151,8 +150,8 @@ def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
     )
     logits, embeddings, tones = [np.zeros((0, len(CODES)))], [np.zeros((0, 1280))], [np.zeros((0, 14))]
-    for start in tqdm(range(0, len(paths), BATCH), desc="looking", unit="batch", mininterval=5.0):
-        pixels = _inputs(paths[start : start + BATCH], size)
+    for start in tqdm(range(0, len(paths), TOGETHER), desc="looking", unit="batch", mininterval=5.0):
+        pixels = _inputs(paths[start : start + TOGETHER], size)
         answers = forward(pixels)
         logits.append(answers[0].numpy().astype(np.float64))
         embeddings.append(answers[1].numpy().astype(np.float64))
@@ -253,9 +252,9 @@ def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], roo
     train = [record.path for record in data.read_records(root, "train")]
     samples = _inputs(_spread(train, CALIBRATION_IMAGES), size)
     inputs = _inputs(_spread([record.path for record in val_records], formats.PARITY_IMAGES), size)
-    # All at once would be eight times as many pictures at work, and more than the memory of a machine.
-    parts = [engine.probabilities(inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
-    return formats.export_formats(made, made / release.SAVED_MODEL, samples, inputs, np.concatenate(parts))
+    return formats.export_formats(
+        made, made / release.SAVED_MODEL, samples, inputs, engine.probabilities(inputs)
+    )
 
 
 def golden(parts: Any, size: int, temperature: float, domain: Domain) -> dict[str, Any]:
