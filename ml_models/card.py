@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_models import calibration, recipes, release
 from ml_models.decision import Thresholds
-from ml_models.recipes import Recipe
+from ml_models.recipes import Network, Recipe
 from ml_models.taxonomy import CODES
 
 HAM10000 = (
@@ -18,7 +18,8 @@ LICENCE = (
     "CC BY-NC 4.0 (weights trained on HAM10000, which is CC BY-NC 4.0; "
     "the ImageNet weights that training started from: Apache-2.0)"
 )
-NETWORK = "MobileNetV2 (alpha 1.0), global average pooling, one linear layer; weights in half precision"
+BODIES = {Network.LITE: "EfficientNet-Lite0", Network.MOBILENET: "MobileNetV2 (alpha 1.0)"}
+HEAD = ", global average pooling, one linear layer; weights in half precision"
 EIGHT_VIEWS = "; its answer is the mean over eight flips and quarter turns of the picture"
 INTENDED_USE = (
     "Decision support for clinicians who review dermatoscopic images of single skin lesions; not a diagnosis."
@@ -62,7 +63,7 @@ def make(
         "format": release.FORMAT,
         "name": name,
         "created": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "network": NETWORK + (EIGHT_VIEWS if recipe.views > 1 else ""),
+        "network": BODIES[recipe.network] + HEAD + (EIGHT_VIEWS if recipe.views > 1 else ""),
         "views": recipe.views,
         "intended_use": INTENDED_USE,
         "classes": list(CODES),

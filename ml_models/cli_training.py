@@ -10,7 +10,6 @@ from ml_models.data import DataError, data_root
 from ml_models.recipes import RECIPES, Split
 from ml_models.release import RELEASES
 
-WEIGHTS_FILE = "mobilenetv2_1.0_imagenet_notop.weights.h5"
 RUNS = Path("var") / "training"
 
 
@@ -55,9 +54,7 @@ def _add_train(commands: Commands) -> None:
     train.add_argument("--name", help="the run's name, a folder under var/training; default: the recipe's")
     train.add_argument("--run-dir", type=Path, help="the run's folder, instead of var/training/NAME")
     add_data(train)
-    train.add_argument(
-        "--weights", type=Path, help=f"ImageNet weights, instead of DERMA_DATA/../weights/{WEIGHTS_FILE}"
-    )
+    train.add_argument("--weights", type=Path, help="ImageNet weights of the recipe's network")
     train.add_argument("--size", type=positive, help="input side in pixels, in all phases")
     train.add_argument("--epochs", type=positive, help="shared out over the recipe's phases")
     train.add_argument("--seed", type=int)
@@ -82,10 +79,11 @@ def _train(args: argparse.Namespace) -> int:
     root = data_root(args.data)
     with tensorflow_noise_kept_back():
         from ml_models import training
+        from ml_models.network import imagenet
 
     name = args.name or args.recipe
     folder = args.run_dir or RUNS / name
-    weights = args.weights or root.parent / "weights" / WEIGHTS_FILE
+    weights = args.weights or imagenet.find(recipe.network, root)
     training.train(recipe, root=root, weights=weights, folder=folder, threads=args.threads)
     if recipe.name == "derma" and recipe.split is Split.HONEST:
         print(f"Next: python -m ml_models export --run-dir {folder} --out {shown(RELEASES / name)}")

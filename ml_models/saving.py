@@ -12,6 +12,8 @@ from ml_models.backend import keras, tf
 from ml_models.recipes.base import Network
 
 OUTPUTS = ("probabilities", "embedding", "activation_map")
+_HALVED = "/half"
+_WORTH_HALVING = 1024  # numbers
 
 
 def fold_and_round(model: Any) -> None:
@@ -44,9 +46,9 @@ def _layers(model: Any) -> list[Any]:
     return found
 
 
-def read_back(path: Path, size: int, classes: int) -> Any:
+def read_back(path: Path, kind: Network, size: int, classes: int) -> Any:
     """The Keras network, seen from one side, that `save_model` wrote the SavedModel in `path` from."""
-    model = network.build(Network.MOBILENET, classes, size)
+    model = network.build(kind, classes, size)
     constants = _constants(path / "saved_model.pb")
     for layer in _layers(model):
         if not layer.weights:
@@ -72,11 +74,43 @@ def _constants(path: Path) -> dict[str, Any]:
 
     functions = SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def.library.function
     nodes = (node for function in functions for node in function.node_def if node.op == "Const")
-    return {node.name: tf.make_ndarray(node.attr["value"].tensor) for node in nodes}
+    return {node.name.removesuffix(_HALVED): tf.make_ndarray(node.attr["value"].tensor) for node in nodes}
 
 
 def _half(weights: Any) -> Any:
     return weights.astype(np.float16).astype(np.float32)
+
+
+def halve(path: Path) -> None:
+    """Stores the constants of the SavedModel in `path` in half precision, with a cast to float32 behind each.
+
+    For a network that `fold_and_round` has rounded this loses nothing. TensorFlow folds the casts when it
+    loads, but not every converter to another format does, so it comes last.
+    """
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow.python.saved_model import fingerprinting_utils
+
+    file = path / "saved_model.pb"
+    saved = SavedModel.FromString(file.read_bytes())
+    for function in saved.meta_graphs[0].graph_def.library.function:
+        moved = {}
+        for node in [node for node in function.node_def if node.op == "Const"]:
+            value = tf.make_ndarray(node.attr["value"].tensor)
+            if value.dtype != np.float32 or value.size < _WORTH_HALVING or not (value == _half(value)).all():
+                continue
+            name = node.name
+            node.name = f"{name}{_HALVED}"
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value.astype(np.float16)))
+            node.attr["dtype"].type = tf.float16.as_datatype_enum
+            cast = function.node_def.add(op="Cast", name=name, device=node.device)
+            cast.input.append(f"{node.name}:output:0")
+            cast.attr["SrcT"].type = tf.float16.as_datatype_enum
+            cast.attr["DstT"].type = tf.float32.as_datatype_enum
+            moved[f"{name}:output:0"] = f"{name}:y:0"
+        for node in function.node_def:
+            node.input[:] = [moved.get(name, name) for name in node.input]
+    file.write_bytes(saved.SerializeToString(deterministic=True))
+    fingerprinting_utils.write_fingerprint(str(path))
 
 
 def save_model(model: Any, size: int, temperature: float, path: Path, *, views: int = 1) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from ml_models.backend import keras
 from ml_models.data import DataError
+from ml_models.network import imagenet
+from ml_models.network.efficientnet_lite import efficientnet_lite0
 from ml_models.network.normalisation import FusedBatchNormalization, fused
 from ml_models.network.spatial_transformer import SpatialTransformer
 from ml_models.network.views import VIEWS, all_views, each_view, logits, predictor, turned_back
@@ -34,25 +36,32 @@ def build(
 ) -> Any:
     """Keras model: float32 [n, size, size, 3] in 0..255 -> logits float32 [n, classes].
 
-    `weights` is an ImageNet `.weights.h5` for the body of those that have one.
+    `weights` is a file of ImageNet weights for the body of those that have one.
     """
     inputs = keras.Input((size, size, 3), name="pixels")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
     if network is Network.FIVE_BLOCKS:
         return keras.Model(inputs, _five_blocks(scaled, classes), name=network.value)
-    body = keras.applications.MobileNetV2(
-        input_shape=(size, size, 3), alpha=1.0, include_top=False, weights=None, name="body"
-    )
+    body = _body(network, size, weights)
+    outputs = _HEADS[network](body(scaled), classes, dropout)
+    return keras.Model(inputs, outputs, name=network.value)
+
+
+def _body(network: Network, size: int, weights: Path | None) -> Any:
+    """Keras model: float32 [n, size, size, 3] in -1..1 -> feature map; without `weights` they are random."""
+    if network is Network.LITE:
+        body = efficientnet_lite0(size)
+    else:
+        body = keras.applications.MobileNetV2(
+            input_shape=(size, size, 3), alpha=1.0, include_top=False, weights=None, name="body"
+        )
     if weights is not None:
-        if not weights.is_file():
-            raise DataError(f"The ImageNet weights {weights} are missing.")
-        body.load_weights(weights)
+        imagenet.load(body, weights)
     body = fused(body)
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
-    outputs = _HEADS[network](body(scaled), classes, dropout)
-    return keras.Model(inputs, outputs, name=network.value)
+    return body
 
 
 def _linear_head(features: Any, classes: int, dropout: float) -> Any:
@@ -81,6 +90,7 @@ def _deep_head(features: Any, classes: int, dropout: float) -> Any:
 
 
 _HEADS: dict[Network, Callable[[Any, int, float], Any]] = {
+    Network.LITE: _linear_head,
     Network.MOBILENET: _linear_head,
     Network.TRANSFORMER: _transformer_head,
     Network.DEEP_HEAD: _deep_head,
@@ -99,7 +109,7 @@ def _five_blocks(value: Any, classes: int) -> Any:
 
 def release(model: Any, free: str) -> None:
     """Lets train what a phase's `free` names; frozen batch normalisation keeps its statistics."""
-    body = _body(model)
+    body = next((layer for layer in model.layers if layer.name == "body"), None)
     if body is None:
         return
     body.trainable = True
@@ -121,10 +131,6 @@ def release(model: Any, free: str) -> None:
         )
     for layer in body.layers[:frozen]:
         layer.trainable = False
-
-
-def _body(model: Any) -> Any | None:
-    return next((layer for layer in model.layers if layer.name == "body"), None)
 
 
 def head(model: Any) -> Any:

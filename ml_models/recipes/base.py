@@ -10,10 +10,16 @@ from ml_models.taxonomy import VIEWS, View
 
 
 class Network(StrEnum):
+    LITE = "efficientnet_lite0"
     MOBILENET = "mobilenetv2"
     TRANSFORMER = "mobilenetv2_spatial_transformer"
     DEEP_HEAD = "mobilenetv2_512_256"
     FIVE_BLOCKS = "five_blocks"
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether one linear layer follows global pooling, which makes a class-activation map exact."""
+        return self in {Network.LITE, Network.MOBILENET}
 
 
 class Loss(StrEnum):
@@ -123,10 +129,6 @@ class Recipe:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.taxonomy.classes
-
-    @property
-    def starts_from_imagenet(self) -> bool:
-        return self.network is not Network.FIVE_BLOCKS
 
     def phase_of(self, epoch: int) -> int:
         """Index of the phase that the epoch (from 1) belongs to."""

@@ -57,7 +57,7 @@ def _usable(records: list[data.Record], recipe: Recipe) -> list[data.Record]:
     return known[:: max(1, len(known) // recipe.limit)][: recipe.limit]
 
 
-def train(recipe: Recipe, *, root: Path, weights: Path, folder: Path, threads: int = 2) -> Run:
+def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, threads: int = 2) -> Run:
     """Trains, or goes on where a run of the same recipe stopped, and calibrates on `val`."""
     set_threads(threads)
     # The same command then gives the same weights on the same machine, at no cost that could be measured.
@@ -121,7 +121,7 @@ class _Stage:
                 given=recipe.class_weights,
                 balanced=recipe.balanced_weights,
             ),
-            weights=weights if recipe.starts_from_imagenet else None,
+            weights=weights,
             teachers=[self._teacher(name, run) for name in self.phase.teachers],
         )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ml_models import network, release, saving
 from ml_models.backend import tf
 from ml_models.data import DataError
-from ml_models.recipes import Phase, Recipe
+from ml_models.recipes import Network, Phase, Recipe
 from ml_models.training.trainer import Teacher
 
 
@@ -26,7 +26,8 @@ def released(name: str, recipe: Recipe) -> Teacher:
     card = release.read_card(path)
     if card.classes != recipe.classes:
         raise DataError(f"The release {name} has other classes than the recipe {recipe.name}.")
-    model = saving.read_back(path / release.SAVED_MODEL, card.size, len(card.classes))
+    kind = Network(card.raw["training"]["recipe"]["network"])
+    model = saving.read_back(path / release.SAVED_MODEL, kind, card.size, len(card.classes))
     model.trainable = False
 
     def teach(images: Any) -> Any:

@@ -1,5 +1,6 @@
 """The saved graph and its other formats answer like the network, pixel for pixel and weight for weight."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from ml_models import formats, imaging, synthetic
 from ml_models.data import DataError
 from ml_models.imaging import model_input
+from ml_models.recipes import Network
 
 TENSORFLOW = [
     pytest.mark.tensorflow,
@@ -50,15 +52,16 @@ def test_a_tool_that_fails_is_told_in_a_sentence() -> None:
         formats._call(["bash", "-c", "echo no luck >&2; exit 3"], "It did not work")
 
 
-@pytest.fixture(scope="module")
-def network_and_graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
+@pytest.fixture(scope="module", params=[kind for kind in Network if kind.is_linear])
+def network_and_graph(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any, Path]:
     """A tiny network with weights of its own, folded and saved."""
     from ml_models import network, saving
     from ml_models.backend import keras, tf
-    from ml_models.recipes import Network
 
     keras.utils.set_random_seed(4)
-    model = network.build(Network.MOBILENET, 8, SIZE)
+    model = network.build(request.param, 8, SIZE)
     rng = np.random.default_rng(4)
     for layer in saving._layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -96,6 +99,30 @@ class TestGraph:
             if not isinstance(layer, keras.layers.BatchNormalization):
                 for weight in layer.get_weights():
                     assert np.array_equal(weight, weight.astype(np.float16).astype(np.float32))
+
+    def test_a_graph_is_stored_in_half_precision_and_read_back(
+        self, network_and_graph: tuple[Any, Any, Path], tmp_path: Path
+    ) -> None:
+        from ml_models import saving
+        from ml_models.backend import tf
+
+        model, graph, path = network_and_graph
+        half = tmp_path / "half"
+        shutil.copytree(path, half)
+        saving.halve(half)
+        sizes = [(each / "saved_model.pb").stat().st_size for each in (path, half)]
+        assert sizes[1] < 0.6 * sizes[0]
+        expected, given = (
+            each.signatures["serving_default"](images=inputs())
+            for each in (graph, tf.saved_model.load(str(half)))
+        )
+        for name in saving.OUTPUTS:
+            assert np.array_equal(expected[name], given[name])
+        kind = Network(model.name)
+        for each in (path, half):
+            again = saving.read_back(each, kind, SIZE, 8)
+            for mine, other in zip(model.get_weights(), again.get_weights(), strict=True):
+                assert np.array_equal(mine, other)
 
     def test_the_mean_of_the_map_is_the_calibrated_logit(
         self, network_and_graph: tuple[Any, Any, Path]

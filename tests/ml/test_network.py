@@ -132,11 +132,12 @@ def test_five_blocks_have_about_143_000_parameters() -> None:
     )
 
 
-def test_an_activation_map_is_exact() -> None:
+@pytest.mark.parametrize("network", [network for network in Network if network.is_linear])
+def test_an_activation_map_is_exact(network: Network) -> None:
     """The logit is the mean over the feature map of the same linear layer."""
     from ml_models.network import build, head, parts
 
-    model = build(Network.MOBILENET, 8, 64)
+    model = build(network, 8, 64)
     pixels = np.random.default_rng(1).uniform(0, 255, size=(2, 64, 64, 3)).astype(np.float32)
     logits, embedding, features = (np.asarray(each) for each in parts(model)(pixels, training=False))
     assert (logits.shape, embedding.shape, features.shape) == ((2, 8), (2, 1280), (2, 2, 2, 1280))
