@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from diagnosis import wording
-from ml_models.release import Card, release_path
+from ml_models.release import LEAST_SUSPICIOUS, Card, release_path
 from ml_models.taxonomy import CODES, LOCALIZATIONS, Urgency
 
 _DASH = "\u2013"
@@ -229,7 +229,10 @@ def _subgroups(test: Mapping[str, Any]) -> list[Table]:
                 (_group_name(column, value), _group(row))
                 for value, row in _mapping(groups.get(column)).items()
             ],
-            _("Groups with few images have wide intervals: differences inside of them may be chance."),
+            _(
+                "Groups with few images have wide intervals: differences inside of them may be chance. "
+                "Fewer than ten serious spots give no sensitivity."
+            ),
         )
         for column, title in titles.items()
     ]
@@ -238,10 +241,11 @@ def _subgroups(test: Mapping[str, Any]) -> list[Table]:
 def _group(row: Mapping[str, Any]) -> list[Cell]:
     found = _mapping(row.get("sensitivity_at_specificity"))
     share = _mapping(row.get("refused")).get("share")
+    enough = found.get("suspicious", LEAST_SUSPICIOUS) >= LEAST_SUSPICIOUS
     return [
         _count(row.get("n")),
         *_cells(row, ("balanced_accuracy",)),
-        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80")),
+        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80")) if enough else Cell(_DASH),
         Cell(wording.percent(share) if isinstance(share, float) else _DASH),
     ]
 

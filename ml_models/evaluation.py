@@ -211,6 +211,7 @@ def sensitivity_at_specificity(
         for name, each in zip(names, SPECIFICITIES, strict=True)
     }
     content["ci"] = dict(zip(names, intervals, strict=True))
+    content["suspicious"] = int(positive.sum())
     return content
 
 

@@ -88,6 +88,15 @@ def test_it_shows_everything_that_was_measured(client: Client, release: Path, db
         assert words in page, words
 
 
+@pytest.mark.parametrize(("suspicious", "shown"), [(9, "\u2013"), (10, "0.500"), (None, "0.500")])
+def test_a_sensitivity_over_next_to_no_malignant_images_is_no_figure(
+    suspicious: int | None, shown: str
+) -> None:
+    found = {"0.80": 0.5, "ci": {"0.80": None}} | ({} if suspicious is None else {"suspicious": suspicious})
+    row = model_card._group({"n": 90, "sensitivity_at_specificity": found})
+    assert [cell.value for cell in row] == ["90", "\u2013", shown, "\u2013"]
+
+
 def test_it_leaves_out_what_a_card_has_not(release: Path) -> None:
     raw = json.loads((release / folder.CARD).read_text())
     raw["metrics"] = {"test": {"views": {"7": {"n": 5, "accuracy": 0.8}}}}

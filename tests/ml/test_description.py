@@ -26,6 +26,19 @@ def test_a_figure_that_could_not_be_measured_is_a_dash() -> None:
     assert description._with_interval(0.5, (0.4, 0.61)) == "0.500 (0.400-0.610)"
 
 
+@pytest.mark.parametrize(("suspicious", "shown"), [(9, "| - |"), (10, "| 0.500 (0.400-0.600) |")])
+def test_a_sensitivity_over_next_to_no_malignant_images_is_a_dash(suspicious: int, shown: str) -> None:
+    group = {
+        "n": 90,
+        "accuracy": 0.9,
+        "ci": {"accuracy": [0.8, 1.0]},
+        "sensitivity_at_specificity": {"0.80": 0.5, "ci": {"0.80": [0.4, 0.6]}, "suspicious": suspicious},
+        "refused": {"share": 0.1},
+    }
+    row = description._by_group({"age": {"0-29": group}}).splitlines()[-1]
+    assert row == f"| age: 0-29 | 90 | 0.900 (0.800-1.000) {shown} 10.0 % |"
+
+
 def test_a_card_without_figures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = dict(read_card(release_path(default_release())).raw) | {"metrics": {}}
     (tmp_path / "card.json").write_text(json.dumps(raw), encoding="utf-8")

@@ -145,6 +145,8 @@ def test_the_report_has_the_promised_names(tmp_path: Path) -> None:
         *("release", "n", "unreadable", "unreadable_images", "views", "risk_coverage"),
         *("sensitivity_at_specificity", "refused", "ms_per_image"),
     }
+    assert set(content["sensitivity_at_specificity"]) == {"0.80", "0.90", "ci", "suspicious"}
+    assert content["sensitivity_at_specificity"]["suspicious"] == 4  # ak, bcc, mel and scc, one each
     common = {"n", "classes", "accuracy", "balanced_accuracy", "macro_auc", "per_class", "confusion"}
     common |= {"ece", "ci"}
     for name, view in content["views"].items():
