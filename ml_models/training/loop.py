@@ -67,15 +67,9 @@ def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, thr
         print(f"The run in {folder} is finished; give another --run-dir for a new one.", flush=True)
         return run
     sources = Sources.read(root, recipe)
-    history: list[dict[str, Any]] = []
-    stored: list[NDArray[Any]] | None = None
-    if (folder / "checkpoint.npz").is_file():
-        stored = run.read_arrays("checkpoint.npz")
-        history = run.history()[: int(stored[0])]
+    stage, history = _begin(run, sources, weights)
+    if history:
         print(f"Going on after epoch {len(history)}.", flush=True)
-    stage = _Stage(sources, run, recipe.phase_of(max(1, len(history))), weights)
-    if stored is not None:
-        stage.trainer.restore(stored[1:])
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         if _exhausted(history, recipe):
             print(f"No better for {recipe.patience} epochs.", flush=True)
@@ -96,6 +90,27 @@ def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, thr
         print(json.dumps(entry), flush=True)
     _finish(run, recipe, history, sources, stage)
     return run
+
+
+def _begin(run: Run, sources: Sources, weights: Path | None) -> tuple["_Stage", list[dict[str, Any]]]:
+    """Where the run stands: after its checkpoint's epoch, else after its last whole phase, else at the start.
+
+    So a run between two phases is carried to another machine without its checkpoint, which is four times as
+    large as the weights.
+    """
+    recipe = run.recipe()
+    if (run.folder / "checkpoint.npz").is_file():
+        stored = run.read_arrays("checkpoint.npz")
+        history = run.history()[: int(stored[0])]
+        stage = _Stage(sources, run, recipe.phase_of(len(history)), weights)
+        stage.trainer.restore(stored[1:])
+        return stage, history
+    whole = [i for i in range(len(recipe.phases) - 1) if (run.folder / _phase_file(i)).is_file()]
+    if not whole:
+        return _Stage(sources, run, 0, weights), []
+    stage = _Stage(sources, run, whole[-1] + 1, None)
+    stage.trainer.start_from(run.read_arrays(_phase_file(whole[-1])))
+    return stage, run.history()[: sum(phase.epochs for phase in recipe.phases[: stage.index])]
 
 
 class _Stage:

@@ -1,5 +1,6 @@
 """A phase that learns from the one before, and from a release."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def two_phases() -> Recipe:
 
 
 def test_a_phase_starts_from_the_one_before_and_learns_from_it(small_data: Path, tmp_path: Path) -> None:
-    from ml_models.training import loop
+    from ml_models.training import Run, loop
 
     recipe = two_phases()
     run = loop.train(recipe, root=small_data, weights=tmp_path / "none.h5", folder=tmp_path / "run")
@@ -35,6 +36,17 @@ def test_a_phase_starts_from_the_one_before_and_learns_from_it(small_data: Path,
     before, after = run.read_arrays("phase-1.npz"), run.read_arrays("best.npz")
     assert not np.array_equal(before[0], after[0])
     assert np.abs(before[0] - after[0]).max() < 0.2
+
+    # Carried to another machine between the phases, without the large checkpoint.
+    carried = Run(tmp_path / "carried")
+    carried.folder.mkdir()
+    for name in ("recipe.json", "phase-1.npz"):
+        shutil.copy(run.folder / name, carried.folder)
+    carried.write_json("history.json", run.history()[:1])
+    loop.train(recipe, root=small_data, weights=None, folder=carried.folder)
+    assert [row["epoch"] for row in carried.history()] == [1, 2]
+    for mine, other in zip(after, carried.read_arrays("best.npz"), strict=True):
+        assert np.array_equal(mine, other)
 
 
 @pytest.mark.parametrize(("of_the_phase", "mixed"), [(None, 0.3), (0.0, None), (0.7, 0.7)])
