@@ -1,13 +1,12 @@
 """Ours, the one that is released."""
 
-from ml_models.recipes.base import Augmentation, Network, Phase, Recipe
+from ml_models.recipes.base import Augmentation, Phase, Recipe
 
 RECIPE = Recipe(
     name="derma",
-    network=Network.LITE,
     phases=(
-        Phase(epochs=20, size=160, rate=1e-3, warm_up_epochs=1.0),
-        Phase(epochs=14, size=224, rate=6e-4, warm_up_epochs=0.5, teachers=("derma-4",), mix=0.0),
+        Phase(epochs=30, size=160, rate=1e-3, warm_up_epochs=1.0),
+        Phase(epochs=14, size=224, rate=6e-4, warm_up_epochs=0.5, teachers=("derma-3",), mix=0.0),
     ),
     weight_decay=0.05,
     label_smoothing=0.05,
