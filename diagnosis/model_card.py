@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from diagnosis import wording
-from ml_models.release import LEAST_SUSPICIOUS, Card, release_path
+from ml_models.release import Card, release_path, tells
 from ml_models.taxonomy import CODES, LOCALIZATIONS, Urgency
 
 _DASH = "\u2013"
@@ -231,7 +231,7 @@ def _subgroups(test: Mapping[str, Any]) -> list[Table]:
             ],
             _(
                 "Groups with few images have wide intervals: differences inside of them may be chance. "
-                "Fewer than ten serious spots give no sensitivity."
+                "A dash means too few serious spots to tell."
             ),
         )
         for column, title in titles.items()
@@ -241,11 +241,10 @@ def _subgroups(test: Mapping[str, Any]) -> list[Table]:
 def _group(row: Mapping[str, Any]) -> list[Cell]:
     found = _mapping(row.get("sensitivity_at_specificity"))
     share = _mapping(row.get("refused")).get("share")
-    enough = found.get("suspicious", LEAST_SUSPICIOUS) >= LEAST_SUSPICIOUS
     return [
         _count(row.get("n")),
         *_cells(row, ("balanced_accuracy",)),
-        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80")) if enough else Cell(_DASH),
+        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80")) if tells(found) else Cell(_DASH),
         Cell(wording.percent(share) if isinstance(share, float) else _DASH),
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# TensorFlow turns oneDNN on by itself only where a processor has AVX-512; without that, too, it is faster.
+# TensorFlow turns oneDNN on by itself only on processors with AVX512_VNNI; on others, too, it is faster.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras as _keras

@@ -54,7 +54,9 @@ def _add_train(commands: Commands) -> None:
     train.add_argument("--name", help="the run's name, a folder under var/training; default: the recipe's")
     train.add_argument("--run-dir", type=Path, help="the run's folder, instead of var/training/NAME")
     add_data(train)
-    train.add_argument("--weights", type=Path, help="ImageNet weights of the recipe's network")
+    train.add_argument(
+        "--weights", type=Path, help="ImageNet weights, instead of those beside the data or in a package"
+    )
     train.add_argument("--size", type=positive, help="input side in pixels, in all phases")
     train.add_argument("--epochs", type=positive, help="shared out over the recipe's phases")
     train.add_argument("--seed", type=int)

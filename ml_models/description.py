@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml_models.release import LEAST_SUSPICIOUS
+from ml_models.release import tells
 from ml_models.taxonomy import CODES
 
 _SPLITS = ("val", "test")
@@ -48,7 +48,7 @@ def _page(card: Mapping[str, Any]) -> list[str]:
         _by_class(metrics["test"]),
         "## By sex, age and site",
         f"On `test`, groups of at least {_LEAST_SHOWN} images; the card has all. "
-        f"A dash is a sensitivity over fewer than {LEAST_SUSPICIOUS} malignant images.",
+        "A dash is a sensitivity over too few malignant images.",
         _by_group(metrics["test"]["subgroups"]),
         "## Urgency",
         "Thresholds of the calibrated sum P(mel) + P(bcc) + P(scc) + P(ak), and of the entropy:",
@@ -145,13 +145,12 @@ def _by_group(subgroups: Mapping[str, Any]) -> str:
             if name == "unknown" or each["n"] < _LEAST_SHOWN:
                 continue
             found = each["sensitivity_at_specificity"]
-            shown = found.get("suspicious", LEAST_SUSPICIOUS) >= LEAST_SUSPICIOUS
             rows.append(
                 (
                     f"{_COLUMNS[column]}: {name}",
                     each["n"],
                     _with_interval(each["accuracy"], each["ci"]["accuracy"]),
-                    _with_interval(found["0.80"], found["ci"]["0.80"]) if shown else "-",
+                    _with_interval(found["0.80"], found["ci"]["0.80"]) if tells(found) else "-",
                     _percent(each["refused"]["share"]),
                 )
             )

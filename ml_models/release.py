@@ -21,8 +21,12 @@ DOMAIN, PLOTS = "domain.npz", "plots"
 # What the network expects before its signature; a release made for another contract is refused.
 GEOMETRY = "centre square of the canonical image, bicubic with antialiasing"
 SCALING = "uint8 RGB; x / 127.5 - 1 inside the SavedModel"
-# A sensitivity over fewer malignant images of a subgroup says nothing; older cards do not count them.
 LEAST_SUSPICIOUS = 10
+
+
+def tells(sensitivity: Mapping[str, Any]) -> bool:
+    """Whether a subgroup's sensitivity rests on enough malignant images; old cards do not count them."""
+    return int(sensitivity.get("suspicious", LEAST_SUSPICIOUS)) >= LEAST_SUSPICIOUS
 
 
 class ReleaseError(RuntimeError):

@@ -35,9 +35,9 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
                 if length != len(storage) or len(content) != storage.nbytes:
                     raise ValueError("a tensor is incomplete")
                 storage[:] = np.frombuffer(content, dtype=storage.dtype)
-    except (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError) as error:
+            return dict(tensors)
+    except (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no file of PyTorch tensors: {error}.") from error
-    return dict(tensors)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -8,7 +8,7 @@ import pytest
 
 from ml_models import cli
 from ml_models.data import DataError
-from ml_models.recipes import RECIPES, Recipe, Split, command
+from ml_models.recipes import RECIPES, Network, Recipe, Split, command
 from ml_models.taxonomy import CODES, VIEWS
 
 
@@ -47,7 +47,7 @@ def test_classes_and_their_order_are_the_taxonomys(recipe: Recipe) -> None:
 
 def test_ours_tells_all_eight_apart_with_one_linear_layer() -> None:
     assert RECIPES["derma"].classes == CODES
-    assert RECIPES["derma"].network.is_linear
+    assert RECIPES["derma"].network is Network.MOBILENET
 
 
 def test_a_coarser_view_is_trained_on_its_own_classes() -> None:
