@@ -1,16 +1,17 @@
 """DermaScan: three classes, a focal loss and much regularisation.
 
-Theirs is an EfficientNetV2-M, whose weights cannot be had; the backbone is ours.
+Theirs is an EfficientNetV2-M, whose weights cannot be had; EfficientNet-Lite0 stands in for it.
 """
 
 from dataclasses import replace
 
-from ml_models.recipes.base import GEOMETRY_ONLY, Loss, Phase, Recipe
+from ml_models.recipes.base import GEOMETRY_ONLY, Loss, Network, Phase, Recipe
 
 RECIPE = Recipe(
     name="dermascan",
     phases=(Phase(epochs=12, size=128, rate=5e-4, warm_up_epochs=5.0),),
     view="3",
+    network=Network.LITE,
     weight_decay=0.01,
     dropout=0.3,
     loss=Loss.FOCAL,
