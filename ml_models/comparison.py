@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml_models import bootstrap, data, metrics, network
 from ml_models.backend import set_threads
-from ml_models.recipes import RECIPES, Recipe, Split
+from ml_models.recipes import RECIPES, Recipe, Split, command
 from ml_models.taxonomy import VIEWS, View
 from ml_models.training import Run, RunError
 from ml_models.training.preprocessing import PREPARE
@@ -49,6 +49,7 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
     parameters = int(model.count_params())
     return {
         "recipe": recipe.name,
+        "command": command(folder.name, recipe),
         "split": str(recipe.split),
         "epoch": result["epoch"],
         "epochs": len(run.history()),
@@ -128,7 +129,9 @@ def keep(folders: Sequence[Path], measured: Sequence[dict[str, Any]], kept: Path
         Run(keep_run(folder, kept)).write_json(FIGURES, content)
     for path in sorted(kept.glob(f"*/{FIGURES}")):
         run = Run(path.parent)
-        run.write_json(FIGURES, run.read_json(FIGURES) | {"ms_per_image": milliseconds(run.recipe())})
+        recipe = run.recipe()
+        found = {"ms_per_image": milliseconds(recipe), "command": command(run.folder.name, recipe)}
+        run.write_json(FIGURES, run.read_json(FIGURES) | found)
 
 
 def read_kept(kept: Path = KEPT) -> list[dict[str, Any]]:
@@ -140,11 +143,11 @@ def read_kept(kept: Path = KEPT) -> list[dict[str, Any]]:
 
 
 def table(measured: Sequence[dict[str, Any]]) -> str:
-    """Markdown: for each split one table for each number of classes."""
+    """Markdown: for each split one table for each number of classes, and the commands."""
     blocks = []
     for split, title in _SPLITS.items():
-        tables = _tables([each for each in measured if each["split"] == split])
-        blocks += [title, *tables] if tables else []
+        rows = [each for each in measured if each["split"] == split]
+        blocks += [title, *_tables(rows), _commands(rows)] if rows else []
     return "\n\n".join(blocks)
 
 
@@ -170,3 +173,13 @@ def _tables(measured: Sequence[dict[str, Any]]) -> list[str]:
             )
         blocks.append("\n".join(lines))
     return blocks
+
+
+def _commands(rows: Sequence[dict[str, Any]]) -> str:
+    lines = ["| run | epoch kept | side, px | views | command (with `DERMA_DATA` set) |", "|---" * 5 + "|"]
+    lines += [
+        f"| `{each['recipe']}` | {each['epoch']} of {each['epochs']} | {each['size_px']} | {each['views']} "
+        f"| `{each['command']}` |"
+        for each in rows
+    ]
+    return "\n".join(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml_models import cli
 from ml_models.data import DataError
 
 pytestmark = [
@@ -12,6 +13,8 @@ pytestmark = [
     # Keras reads its variables in a way that NumPy is about to stop supporting.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
 ]
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "model-comparison.md"
 
 
 def test_views_are_summed_only_where_no_class_is_torn_apart() -> None:
@@ -51,12 +54,20 @@ def test_a_run_is_trained_kept_and_compared(small_data: Path, tmp_path: Path) ->
     text = comparison.table([measured])
     assert "| `dermai` |" in text
     assert text.count("melanoma sensitivity") == 3
+    assert "| 1 of 1 | 32 | 1 | `python -m ml_models train --recipe dermai --name run --epochs 1 " in text
     comparison.keep([folder], [measured], tmp_path / "kept")
     (stored,) = comparison.read_kept(tmp_path / "kept")
-    assert stored | {"ms_per_image": 1} == measured | {"ms_per_image": 1}
+    assert stored["command"] == measured["command"].replace("--name run", "--name dermai")
+    again = {"ms_per_image": 1, "command": ""}
+    assert stored | again == measured | again
     assert stored["ms_per_image"] > 0
     leaking = comparison.table([measured, measured | {"split": "dermavision"}])
     assert leaking.startswith(text)
     assert leaking.count("melanoma sensitivity") == 6
     with pytest.raises(DataError, match="No figures of a run are kept"):
         comparison.read_kept(tmp_path / "elsewhere")
+
+
+def test_the_page_has_the_figures_that_were_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare"]) == 0
+    assert capsys.readouterr().out.strip() in PAGE.read_text(encoding="utf-8")
