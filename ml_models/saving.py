@@ -16,26 +16,32 @@ _HALVED = "/half"
 _WORTH_HALVING = 1024  # numbers
 
 
-def fold_and_round(model: Any) -> None:
-    """Moves batch normalisation into the convolutions before it and rounds all weights to half precision.
-
-    Done before anything is measured, so that the formats with half-precision weights hold the same network to
-    the last bit: rounded on their own they would give another top class for some images, since the network's
-    first depthwise convolutions subtract large numbers from each other.
-    """
-    layers = _layers(model)
-    for layer, following in itertools.pairwise(layers):
-        if not isinstance(following, keras.layers.BatchNormalization):
+def fold(model: Any) -> None:
+    """Moves batch normalisation into the convolution before it, where nothing lies between the two."""
+    for layer, following in itertools.pairwise(_layers(model)):
+        if not isinstance(following, network.FusedBatchNormalization) or len(layer.weights) != 1:
             continue
         gamma, beta, mean, variance = (np.asarray(weight) for weight in following.get_weights())
         scale = gamma / np.sqrt(variance + following.epsilon)
         kernel = np.asarray(layer.get_weights()[0])
         depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-        layer.set_weights([_half(kernel * (scale[:, None] if depthwise else scale))])
-        still = [np.ones_like(gamma), _half(beta - mean * scale)]
-        following.set_weights([*still, np.zeros_like(mean), np.full_like(variance, 1.0 - following.epsilon)])
-    head = network.head(model)
-    head.set_weights([_half(np.asarray(weight)) for weight in head.get_weights()])
+        layer.set_weights([kernel * (scale[:, None] if depthwise else scale)])
+        following.fold(beta - mean * scale)
+
+
+def fold_and_round(model: Any) -> None:
+    """Folds batch normalisation and rounds all weights to half precision.
+
+    Done before anything is measured, so that the formats with half-precision weights hold the same network to
+    the last bit: rounded on their own they would give another top class for some images, since the network's
+    first depthwise convolutions subtract large numbers from each other.
+    """
+    fold(model)
+    for layer in _layers(model):
+        if isinstance(layer, network.FusedBatchNormalization):
+            layer.fold(_half(np.asarray(layer.beta)))
+        elif layer.weights:
+            layer.set_weights([_half(np.asarray(weight)) for weight in layer.get_weights()])
 
 
 def _layers(model: Any) -> list[Any]:
@@ -56,7 +62,10 @@ def read_back(path: Path, kind: Network, size: int, classes: int) -> Any:
         # Keras adds a counter to the name of a layer that it calls again.
         ours = re.compile(rf"/{layer.name}(_\d+)?/(.+)/ReadVariableOp/resource")
         found = {match[2]: value for name, value in constants.items() if (match := ours.search(name))}
-        layer.set_weights([found[name] for name in _READ_AS[type(layer)]])
+        if isinstance(layer, network.FusedBatchNormalization):
+            layer.fold(found["BiasAdd"] if "BiasAdd" in found else found[_OFFSET_BEFORE])
+        else:
+            layer.set_weights([found[name] for name in _READ_AS[type(layer)]])
     return model
 
 
@@ -65,8 +74,9 @@ _READ_AS: dict[type, tuple[str, ...]] = {
     keras.layers.Conv2D: ("convolution",),
     keras.layers.DepthwiseConv2D: ("depthwise",),
     keras.layers.Dense: ("Cast", "BiasAdd"),
-    network.FusedBatchNormalization: ("Cast_2", "Cast_3", "Cast", "Cast_1"),
 }
+# The name of the offset of batch normalisation in `derma-4`, which has the operations of an unfolded one.
+_OFFSET_BEFORE = "Cast_3"
 
 
 def _constants(path: Path) -> dict[str, Any]:

@@ -6,13 +6,31 @@ two cores that was two fifths of a training step of MobileNetV2.
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml_models.backend import keras, tf
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras publishes no types
-    """Keras's layer over channels-last maps float32 [n, h, w, c], with the same weights in the same order."""
+    """Keras's layer over channels-last maps float32 [n, h, w, c], with the same weights in the same order.
+
+    Once `folded`, all it does is in the convolution before it but for an offset. TensorFlow then computes
+    convolution, offset and activation as one; left as a scale of one and a difference of nothing, they went
+    over each feature map again (docs/performance.md).
+    """
+
+    folded = False
+
+    def fold(self, offset: NDArray[np.floating]) -> None:
+        """Weights that change nothing but for `offset` [c]; the scale belongs into the convolution."""
+        nothing = np.zeros(len(offset), dtype=np.float32)
+        self.set_weights([nothing + 1.0, offset, nothing, nothing + (1.0 - self.epsilon)])
+        self.folded = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if self.folded:
+            return tf.nn.bias_add(inputs, keras.ops.convert_to_tensor(self.beta))
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
