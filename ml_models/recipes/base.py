@@ -42,9 +42,10 @@ class Phase:
     """Epochs at one input side, under one learning-rate curve.
 
     `free` names what trains: "all", "head" (all but the body), "last 50" (that many layers of the body) or
-    "after block_2" (layers behind that block); the head always does. `teachers` see the same random views and
-    half of the target is the mean of what they answer: "before" is the phase before as it was kept, any
-    other name is a release. `mix`, where given, is instead of the recipe's.
+    "after block_2" (layers behind that block); the head always does. `teachers` see the same random views
+    and the share `taught` of the target is the mean of what they answer: "before" is the phase before as it
+    was kept, any other name is a release. Where images are mixed, the answers are mixed as well, or, with
+    `teach_mixed`, given for the mixed images. `mix`, where given, is instead of the recipe's.
     """
 
     epochs: int
@@ -54,6 +55,8 @@ class Phase:
     warm_up_epochs: float = 0.0
     cosine: bool = True
     teachers: tuple[str, ...] = ()
+    taught: float = 0.5
+    teach_mixed: bool = False
     mix: float | None = None
 
 
@@ -108,7 +111,7 @@ class Recipe:
     isic2017: bool = False  # adds the training images of ISIC 2017
     preprocessing: str | None = None
     views: int = 1  # flips and quarter turns that a measured prediction averages over: 1 or 8
-    fit_adjustment: bool = False  # shifts the biases by the classes' frequencies as `val` likes best
+    fit_adjustment: bool = False  # shifts the biases: prior by `val`, then rare classes weighed
     patience: int | None = None  # stops after so many epochs in which `val` has not improved
     split: Split = Split.HONEST
     limit: int | None = None  # at most so many images of each split, for trying things out

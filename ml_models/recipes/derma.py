@@ -1,13 +1,25 @@
 """Ours, the one that is released."""
 
-from ml_models.recipes.base import Augmentation, Phase, Recipe
+from ml_models.recipes.base import BEFORE, Augmentation, Network, Phase, Recipe
+
+TEACHERS = ("derma-4", BEFORE)
 
 RECIPE = Recipe(
     name="derma",
     phases=(
-        Phase(epochs=30, size=160, rate=1e-3, warm_up_epochs=1.0),
-        Phase(epochs=14, size=224, rate=6e-4, warm_up_epochs=0.5, teachers=("derma-3",), mix=0.0),
+        Phase(epochs=10, size=160, rate=1e-3, warm_up_epochs=1.0, teachers=("derma-4",)),
+        Phase(epochs=12, size=224, rate=6e-4, warm_up_epochs=0.5, teachers=TEACHERS, mix=0.0),
+        Phase(
+            epochs=7,
+            size=224,
+            rate=4e-4,
+            warm_up_epochs=0.5,
+            teachers=TEACHERS,
+            taught=0.75,
+            teach_mixed=True,
+        ),
     ),
+    network=Network.LITE,
     weight_decay=0.05,
     label_smoothing=0.05,
     sampling_power=0.5,

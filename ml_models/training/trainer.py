@@ -13,7 +13,6 @@ from ml_models.backend import keras, tf
 from ml_models.recipes import Phase, Recipe
 from ml_models.training import losses
 
-TAUGHT = 0.5  # the teachers' part of the targets
 Teacher = Callable[[Any], Any]  # pixels float32 [n, s, s, 3] -> probabilities [n, k]
 
 
@@ -48,12 +47,13 @@ class Trainer:
         recipe = self.recipe
         images = augment(images, seed, recipe.augmentation)
         targets = tf.one_hot(labels, len(recipe.classes))
-        if self.teachers:
-            taught = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
-            targets = TAUGHT * taught + (1.0 - TAUGHT) * targets
+        if not self.phase.teach_mixed:
+            targets = self._taught(images, targets)
         mix = recipe.mix if self.phase.mix is None else self.phase.mix
         if mix:
             images, targets = losses.mix(images, targets, seed + 1, mix)
+        if self.phase.teach_mixed:
+            targets = self._taught(images, targets)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
             loss = losses.cross_entropy(
@@ -70,6 +70,13 @@ class Trainer:
         # Of a mixed image the class with the larger share is right.
         right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == tf.argmax(targets, 1), tf.float32))
         return loss, right
+
+    def _taught(self, images: Any, targets: Any) -> Any:
+        """The targets [n, k], of which the teachers' answers for these images have their share."""
+        if not self.teachers:
+            return targets
+        answers = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
+        return self.phase.taught * answers + (1.0 - self.phase.taught) * targets
 
     def step(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: Sequence[int]

@@ -72,6 +72,49 @@ def test_a_phase_may_mix_in_its_own_way(
     assert set(seen) == ({mixed} if mixed else set())
 
 
+@pytest.mark.parametrize(
+    ("teach_mixed", "of_the_first"),
+    # What the first of two images has for its class, of which its neighbour is not; it keeps 0.8 of itself.
+    [(False, 0.8 * (0.75 * 0.5 + 0.25)), (True, 0.75 * 0.5 + 0.25 * 0.8)],
+)
+def test_teachers_answer_for_what_is_mixed_or_before_it(
+    monkeypatch: pytest.MonkeyPatch, teach_mixed: bool, of_the_first: float
+) -> None:
+    from ml_models.backend import tf
+    from ml_models.training import losses
+    from ml_models.training.trainer import Trainer
+
+    def mix(images: Any, targets: Any, _seed: Any, _alpha: float) -> Any:
+        return images + 1.0, 0.8 * targets + 0.2 * targets[::-1]
+
+    def teacher(images: Any) -> Any:
+        """A half of the first image is of class 0, if it is mixed as it should be, and none of the second."""
+        mixed = tf.reduce_all(images == (1.0 if teach_mixed else 0.0))
+        rows = tf.one_hot(tf.where(mixed, [0, 6], [6, 6]), 7) + tf.one_hot([5, 5], 7)
+        return rows / 2.0
+
+    def loss(targets: Any, logits: Any, *_: Any, **__: Any) -> Any:
+        return targets[0, 0] + 0.0 * tf.reduce_sum(logits)
+
+    monkeypatch.setattr("ml_models.training.trainer.augment", lambda images, *_: tf.cast(images, tf.float32))
+    monkeypatch.setattr(losses, "mix", mix)
+    monkeypatch.setattr(losses, "cross_entropy", loss)
+    phase = Phase(
+        epochs=1, size=32, rate=1e-3, teachers=("before",), taught=0.75, teach_mixed=teach_mixed, mix=0.3
+    )
+    recipe = replace(RECIPES["dermai"], phases=(phase,))
+    trainer = Trainer(
+        recipe,
+        phase,
+        steps_per_epoch=1,
+        class_weights=np.ones(7, dtype=np.float32),
+        weights=None,
+        teachers=[teacher],
+    )
+    given, _ = trainer.step(np.zeros((2, 32, 32, 3), dtype=np.uint8), np.array([0, 1]), [1, 1])
+    assert given == pytest.approx(of_the_first, abs=1e-5)
+
+
 def test_the_teacher_of_an_earlier_phase_answers_as_that_network() -> None:
     from ml_models import network
     from ml_models.training.teachers import earlier
