@@ -26,7 +26,9 @@ from ml_models.training.trainer import Teacher, Trainer
 LIVE_EVERY = 5.0
 # What the macro AUC of a thousand images goes up and down by from one epoch to the next.
 NOISE = 0.002
-ADJUSTMENTS = tuple(step / 20 for step in range(-4, 21))
+ADJUSTMENTS = tuple(step / 20 for step in range(-12, 21))
+# What balanced accuracy counts beside accuracy when classes are weighed.
+BALANCE = 0.5
 _SEVEN = next(view for view in VIEWS if view.name == "7")
 
 
@@ -258,17 +260,29 @@ def _exhausted(history: list[dict[str, Any]], recipe: Recipe) -> bool:
 
 def fit_adjustment(
     view: View, logits: NDArray[np.float64], labels: NDArray[np.int64], counts: NDArray[np.int64]
-) -> float:
-    """How many times the logarithm of the classes' training shares to take off the logits (Menon 2021).
+) -> NDArray[np.float64]:
+    """What to add to the biases [k]; `logits` [n, k] and `labels` [n] of `val`, `counts` [k] of `train`.
 
-    One number for all classes: `val` has too few images of the rare ones to fit one for each.
+    First the prior: as much of the logarithm of the classes' training shares is taken off (Menon 2021) as
+    makes `val` likeliest, one number for all classes, since `val` has too few images of the rare ones to fit
+    one for each. Then every class is weighed by 1 + BALANCE / (classes x its share), by which the likeliest
+    class is the best answer for accuracy + BALANCE x balanced accuracy (of seven classes, where it is eight).
     """
     priors = np.log(np.maximum(counts, 1) / counts.sum())
-    found = [figures(view, logits - tau * priors, labels) for tau in ADJUSTMENTS]
-    scores = [each["val_accuracy"] + each["val_balanced_accuracy"] for each in found]
-    best = max(scores)
-    # Among equals the least change.
-    return min((tau for tau, score in zip(ADJUSTMENTS, scores, strict=True) if score == best), key=abs)
+
+    def fitted(tau: float) -> tuple[float, float]:
+        """Log loss and temperature."""
+        temperature = calibration.fit_temperature(logits - tau * priors, labels)
+        return metrics.log_loss(metrics.softmax((logits - tau * priors) / temperature), labels), temperature
+
+    tau = min(ADJUSTMENTS, key=lambda each: fitted(each)[0])
+    judged = _SEVEN if view.name == "8" else view
+    codes = CODES if view.name == "8" else view.classes
+    members = np.array([judged.of.get(code, code) for code in codes])
+    shares = np.array([counts[members == each].sum() for each in members]) / counts.sum()
+    weights = np.log1p(BALANCE / (len(judged.classes) * np.maximum(shares, 1.0 / counts.sum())))
+    shift: NDArray[np.float64] = fitted(tau)[1] * weights - tau * priors
+    return shift
 
 
 def _from_all_sides(run: Run, recipe: Recipe, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -288,17 +302,17 @@ def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: So
             run.write_arrays("best_val.npz", [logits, labels])
         if recipe.fit_adjustment:
             view = recipe.taxonomy
-            codes = [view.classes.index(view.of[record.code] or "") for record in sources.train]
+            own = sources.train[: sources.own]
+            codes = [view.classes.index(view.of[record.code] or "") for record in own]
             counts = np.bincount(codes, minlength=len(view.classes))
-            tau = fit_adjustment(view, logits, labels, counts)
-            shift = tau * np.log(np.maximum(counts, 1) / counts.sum())
+            shift = fit_adjustment(view, logits, labels, counts)
             weights = run.read_arrays("best.npz")
-            weights[-1] = (weights[-1] - shift).astype(weights[-1].dtype)
-            result["adjustment"] = tau
+            weights[-1] = (weights[-1] + shift).astype(weights[-1].dtype)
+            result["adjustment"] = [round(float(each), 4) for each in shift]
             # Both files are rewritten from what was kept, so being killed in between must not shift twice.
             run.write_arrays("adjusted.npz", weights)
-            run.write_arrays("adjusted_val.npz", [logits - shift, labels])
-            logits = logits - shift
+            run.write_arrays("adjusted_val.npz", [logits + shift, labels])
+            logits = logits + shift
         result["temperature"] = calibration.fit_temperature(logits, labels)
         result["val"] = figures(recipe.taxonomy, logits, labels)
     result["data_fingerprint"] = data.fingerprint([*sources.train, *sources.val])
