@@ -35,15 +35,11 @@ def _frozen(model: Any, size: int, temperature: float = 1.0) -> Teacher:
     """Its weights become constants, which TensorFlow arranges as the convolutions like them, once and for
     all: a good half of the time (docs/performance.md), and what teaches does not change anyway.
     """
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     def answer(images: Any) -> Any:
         return tf.nn.softmax(model(images, training=False) / temperature)
 
-    pixels = tf.TensorSpec([None, size, size, 3], tf.float32)
-    frozen = convert_variables_to_constants_v2(
-        tf.function(answer, input_signature=[pixels]).get_concrete_function()
-    )
+    frozen = saving.freeze(answer, tf.TensorSpec([None, size, size, 3], tf.float32))
     return lambda images: frozen(_resized(tf.convert_to_tensor(images), size))[0]
 
 

@@ -88,7 +88,7 @@ def test_the_adjustment_finds_the_prior_that_training_did_not_show(monkeypatch: 
 def test_the_weights_are_best_for_what_they_are_meant_for(
     monkeypatch: pytest.MonkeyPatch, balance: float
 ) -> None:
-    """On other images than those it was fitted on, no half or double of the weights does better."""
+    """On other images than those it was fitted on, neither far smaller nor far larger weights do better."""
     from ml_models.training import loop
 
     view, counts = next(view for view in VIEWS if view.name == "3"), np.array([600, 12000, 1400])
