@@ -85,7 +85,7 @@ def _train(args: argparse.Namespace) -> int:
 
     name = args.name or args.recipe
     folder = args.run_dir or RUNS / name
-    weights = args.weights or imagenet.find(recipe.network, root)
+    weights = None if training.Run(folder).begun else args.weights or imagenet.find(recipe.network, root)
     training.train(recipe, root=root, weights=weights, folder=folder, threads=args.threads)
     if recipe.name == "derma" and recipe.split is Split.HONEST:
         print(f"Next: python -m ml_models export --run-dir {folder} --out {shown(RELEASES / name)}")

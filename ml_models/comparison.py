@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ml_models import bootstrap, data, metrics, network
 from ml_models.backend import set_threads
 from ml_models.recipes import RECIPES, Recipe, Split, command
-from ml_models.taxonomy import VIEWS, View
+from ml_models.taxonomy import VIEWS
 from ml_models.training import Run, RunError
 from ml_models.training.preprocessing import PREPARE
-from ml_models.training.run import KEPT
+from ml_models.training.run import FIGURES, KEPT
 from ml_models.training.run import keep as keep_run
 
 # The sides that nothing was fitted on.
@@ -25,7 +25,6 @@ _SPLITS = {
     Split.DERMAVISION: "On the other side of DermaVision's split, which leaks lesions; never released.",
 }
 _TIMED = 30
-FIGURES = "figures.json"
 
 
 def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
@@ -43,8 +42,7 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
     images = data.load_cache(
         known, recipe.size, alternates=False, view=recipe.taxonomy, prepare=prepare
     ).images
-    model = network.build(recipe.network, len(recipe.classes), recipe.size)
-    model.set_weights(run.read_arrays("best.npz"))
+    model = network.restore(recipe, run.read_arrays("final.npz"))
     logits = network.logits(network.predictor(model, recipe.views), images, recipe.views)
     parameters = int(model.count_params())
     return {
@@ -62,19 +60,6 @@ def measure(folder: Path, *, root: Path, threads: int = 2) -> dict[str, Any]:
     }
 
 
-def coarser(view: View, other: View) -> NDArray[np.float64] | None:
-    """Matrix [k, m] that sums `view` into `other`; None where one class would be torn apart."""
-    matrix = np.zeros((len(view.classes), len(other.classes)))
-    for row, name in enumerate(view.classes):
-        targets = {other.of[code] for code, place in view.of.items() if place == name}
-        if len(targets) > 1:
-            return None
-        target = targets.pop()
-        if target is not None:
-            matrix[row, other.classes.index(target)] = 1.0
-    return matrix if (matrix.sum(axis=0) > 0).all() else None
-
-
 def figures(
     recipe: Recipe, probabilities: NDArray[np.float64], records: Sequence[data.Record]
 ) -> dict[str, Any]:
@@ -82,14 +67,12 @@ def figures(
     lesions = np.array([record.lesion_id for record in records], dtype=object)
     result: dict[str, Any] = {}
     for view in VIEWS:
-        matrix = coarser(recipe.taxonomy, view)
-        if matrix is None:
+        if not recipe.taxonomy.sums_into(view):
             continue
         places = [view.of[record.code] for record in records]
         kept = np.array([i for i, place in enumerate(places) if place is not None], dtype=np.int64)
         labels = np.array([view.classes.index(str(places[i])) for i in kept], dtype=np.int64)
-        sums = probabilities[kept] @ matrix
-        shares = sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-12)
+        shares = metrics.summed(probabilities[kept], recipe.taxonomy, view)
         summary = metrics.summarise(metrics.Scored(view.classes, shares, labels), top3=False)
         row: dict[str, Any] = {
             name: summary[name] for name in ("n", "accuracy", "balanced_accuracy", "macro_auc")

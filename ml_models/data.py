@@ -3,16 +3,17 @@
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from ml_models.imaging import canonicalise, model_input
+from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.taxonomy import CODES, VIEWS, View
 
 HOW_TO_GET = (
@@ -21,12 +22,17 @@ HOW_TO_GET = (
 )
 
 
+T = TypeVar("T")
+
+
 class DataError(RuntimeError):
     """Training or evaluation data are missing or wrong; the message is one sentence for the person."""
 
 
 @dataclass(frozen=True)
 class Record:
+    """One labelled picture; None is not known."""
+
     image_id: str
     lesion_id: str
     code: str
@@ -52,36 +58,69 @@ def data_root(given: Path | None = None) -> Path:
 def read_records(root: Path, split: str, *, column: str = "split") -> list[Record]:
     """All records of one split ("train", "val" or "test"), in the order of the metadata.
 
-    `column` is the split by lesion, or "dermavision_split", which has no "test" and leaks lesions.
+    `column` is the split by lesion, or "dermavision_split", which has no "test" and leaks lesions. Raises
+    DataError for a missing file or column and for an unknown class code or age.
     """
     folder = root / "ham10000"
     records = []
-    with (folder / "metadata.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row.get(column) != split:
-                continue
-            if row["dx8"] not in CODES:
-                raise DataError(f"Image {row['image_id']} has the unknown class code {row['dx8']!r}.")
-            name = f"{row['image_id']}.jpg"
-            path, alternate = folder / "images" / name, folder / "images_224" / name
-            if not path.is_file():
-                raise DataError(f"The image file {path} is missing.")
-            records.append(
-                Record(
-                    image_id=row["image_id"],
-                    lesion_id=row["lesion_id"],
-                    code=row["dx8"],
-                    split=split,
-                    path=path,
-                    alternate=alternate if alternate.is_file() else None,
-                    age=float(row["age"]) if row.get("age") else None,
-                    sex=_known(row.get("sex")),
-                    site=_known(row.get("localization")),
-                )
+    rows = _read_rows(folder / "metadata.csv", ("image_id", "lesion_id", "dx8", column))
+    for row in rows:
+        if row[column] != split:
+            continue
+        if row["dx8"] not in CODES:
+            raise DataError(f"Image {row['image_id']} has the unknown class code {row['dx8']!r}.")
+        alternate = folder / "images_224" / f"{row['image_id']}.jpg"
+        records.append(
+            Record(
+                image_id=row["image_id"],
+                lesion_id=row["lesion_id"],
+                code=row["dx8"],
+                split=split,
+                path=_present(folder / "images" / f"{row['image_id']}.jpg"),
+                alternate=alternate if alternate.is_file() else None,
+                age=_age(row),
+                sex=_known(row.get("sex")),
+                site=_known(row.get("localization")),
             )
+        )
     if not records:
         raise DataError(f"The metadata in {folder} have no image in the split {split!r}.")
     return records
+
+
+def read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Columns and rows of a CSV file with a header, without the spaces around. Raises DataError."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
+            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+    except OSError as error:
+        raise DataError(f"The file {path} cannot be read.") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"The file {path} is not a CSV file in UTF-8.") from error
+    return columns, rows
+
+
+def _read_rows(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
+    columns, rows = read_csv(path)
+    if missing := [name for name in needed if name not in columns]:
+        raise DataError(f"The file {path} lacks the column {', '.join(missing)}.")
+    return rows
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"The image file {path} is missing.")
+    return path
+
+
+def _age(row: Mapping[str, str]) -> float | None:
+    try:
+        return float(row["age"]) if row.get("age") else None
+    except ValueError as error:
+        raise DataError(f"Image {row['image_id']} has the age {row['age']!r}, which is no number.") from error
 
 
 def _known(value: str | None) -> str | None:
@@ -93,21 +132,34 @@ ISIC2017_CODES = {"melanoma": "mel", "nevus": "nv", "seborrheic_keratosis": "bkl
 
 
 def read_isic2017(root: Path, split: str) -> list[Record]:
-    """Records of ISIC 2017's "train" or "val" part: mel, nv and bkl, stored as squares."""
+    """Records of ISIC 2017's "train" or "val" part: mel, nv and bkl, stored as squares. Raises DataError."""
     folder = root / "isic2017"
-    try:
-        with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    except OSError as error:
-        raise DataError(f"There is no isic2017/labels.csv in {root}, which this recipe needs.") from error
+    if not (folder / "labels.csv").is_file():
+        raise DataError(f"There is no isic2017/labels.csv in {root}, which this recipe needs.")
     records = []
-    for row in rows:
-        name, path = row["image_id"], folder / "images" / f"{row['image_id']}.jpg"
-        if not path.is_file():
-            raise DataError(f"The image file {path} is missing.")
-        code = ISIC2017_CODES[row["diagnosis"]]
+    for row in _read_rows(folder / "labels.csv", ("image_id", "diagnosis", "split")):
+        if row["split"] != split:
+            continue
+        name, code = row["image_id"], ISIC2017_CODES.get(row["diagnosis"])
+        if code is None:
+            raise DataError(f"Image {name} has the unknown diagnosis {row['diagnosis']!r}.")
+        path = _present(folder / "images" / f"{name}.jpg")
         records.append(Record(name, name, code, split, path, None, stretched=True))
     return records
+
+
+def read_image(path: Path) -> Image.Image:
+    """The canonical image of a file. Raises DataError, which names the file."""
+    try:
+        return canonicalise(path.read_bytes())
+    except (ImageError, OSError) as error:
+        raise DataError(f"The image {path} cannot be read: {error}") from error
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, in their order and spread over all of them."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    return [items[i] for i in chosen]
 
 
 def fingerprint(records: Iterable[Record]) -> str:
@@ -149,7 +201,8 @@ def load_cache(
 ) -> Cache:
     """Decodes all records once, through the same two functions that serve a patient's upload.
 
-    Every record has a class in `view`; `prepare` changes each uint8 [size, size, 3] in addition.
+    Every record has a class in `view`; `prepare` changes each uint8 [size, size, 3] in addition. Raises
+    DataError, which counts the images that cannot be read and names the first.
     """
     extra = [(i, record.alternate) for i, record in enumerate(records) if alternates and record.alternate]
     images = np.empty((len(records) + len(extra), size, size, 3), dtype=np.uint8)
@@ -158,14 +211,21 @@ def load_cache(
     for position, (index, other) in enumerate(extra, start=len(records)):
         alternate[index] = position
         sources.append((other, False))
+    unreadable: list[DataError] = []
     bar = tqdm(sources, desc=f"reading {records[0].split}", unit="image", mininterval=2.0)
     for position, (path, stretched) in enumerate(bar):
-        image = canonicalise(path.read_bytes())
+        try:
+            image = read_image(path)
+        except DataError as error:
+            unreadable.append(error)
+            continue
         if stretched:
             image = image.resize((image.width, image.height * 3 // 4), Image.Resampling.BICUBIC)
         pixels = model_input(image, size)
         images[position] = pixels if prepare is None else prepare(pixels)
-    labels = np.array([view.classes.index(view.of[r.code] or "") for r in records], dtype=np.int64)
+    if unreadable:
+        raise DataError(f"{len(unreadable)} of {len(sources)} images cannot be used. {unreadable[0]}")
+    labels = np.array([view.index(r.code) for r in records], dtype=np.int64)
     return Cache(images, labels, alternate)
 
 

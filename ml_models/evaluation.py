@@ -19,7 +19,7 @@ from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
 from ml_models.metrics import Scored
 from ml_models.runtime import TOGETHER, Engine
-from ml_models.taxonomy import CODES, SUSPICIOUS, VIEWS, ImageType, Reason, View
+from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Reason, View, view_named
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 SPECIFICITIES = (0.8, 0.9)
@@ -27,7 +27,7 @@ COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 # Subgroups by age, in years: from the first number up to, not including, the next.
 AGES = (0, 30, 45, 60, 75, 200)
 METADATA = ("age", "sex", "localization")
-_TWO = next(view for view in VIEWS if view.name == "2")
+_EIGHT, _TWO = view_named("8"), view_named("2")
 
 
 def index_images(folder: Path) -> dict[str, Path]:
@@ -160,16 +160,8 @@ def in_view(
     """One view of the figures: rows outside it left out, probabilities summed and renormalised over it."""
     places = [place(view, label) for label in labels]
     kept = [i for i, target in enumerate(places) if target is not None]
-    sums = np.zeros((len(kept), len(view.classes)))
-    for column, code in enumerate(CODES):
-        target = view.of[code]
-        if target is not None:
-            sums[:, view.classes.index(target)] += probabilities[kept, column]
-    totals = sums.sum(axis=1, keepdims=True)
-    even = np.full_like(sums, 1.0 / len(view.classes))
-    shares = np.divide(sums, totals, out=even, where=totals > 0)
     truth = np.array([view.classes.index(str(places[i])) for i in kept], dtype=np.int64)
-    return Scored(view.classes, shares, truth), kept
+    return Scored(view.classes, metrics.summed(probabilities[kept], _EIGHT, view), truth), kept
 
 
 def summarise_view(

@@ -31,7 +31,7 @@ from ml_models import (
 )
 from ml_models.backend import tf
 from ml_models.domain import Domain, colours
-from ml_models.imaging import canonicalise, model_input
+from ml_models.imaging import model_input
 from ml_models.labels import read_labels
 from ml_models.recipes import Recipe
 from ml_models.runtime import TOGETHER, Engine
@@ -62,8 +62,7 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     """
     run, recipe = _open(folder, out)
     result = run.read_json("result.json")
-    model = network.build(recipe.network, len(recipe.classes), recipe.size)
-    model.set_weights(run.read_arrays("best.npz"))
+    model = network.restore(recipe, run.read_arrays("final.npz"))
     saving.fold_and_round(model)
     val_records = data.read_records(root, "val")
     parts = network.parts(model, recipe.views)
@@ -161,13 +160,7 @@ def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
 
 
 def _inputs(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    return np.stack([model_input(canonicalise(path.read_bytes()), size) for path in paths])
-
-
-def _spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """At most `count` of the paths, spread over all."""
-    chosen = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))
-    return [paths[i] for i in chosen]
+    return np.stack([model_input(data.read_image(path), size) for path in paths])
 
 
 def _quality(paths: Sequence[Path], size: int) -> dict[str, Any]:
@@ -195,12 +188,12 @@ def _domain(parts: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, 
     space that fewer photos lie outside.
     """
     records = data.read_records(root, "train")
-    chosen = _spread([record.path for record in records], DOMAIN_IMAGES)
+    chosen = data.spread([record.path for record in records], DOMAIN_IMAGES)
     codes = {record.path: CODES.index(record.code) for record in records}
     train = _see(parts, chosen, recipe.size)
     tones = train.tones
     if recipe.isic2017:
-        more = _spread([record.path for record in data.read_isic2017(root, "train")], DOMAIN_MORE)
+        more = data.spread([record.path for record in data.read_isic2017(root, "train")], DOMAIN_MORE)
         tones = np.concatenate([tones, [colours(_inputs([path], recipe.size)[0]) for path in more]])
     photos = _see(parts, _photos(root), recipe.size)
     fitted = domain_fitting.fit(train.embeddings, tones)
@@ -234,7 +227,7 @@ def _strangers(engine: Engine, root: Path) -> dict[str, Any]:
     phone = sorted((root / "phone").glob("*.png"))
     for name, paths in (("photos_other_half", others), ("phone_photos", phone)):
         if paths:
-            images = [canonicalise(path.read_bytes()) for path in paths]
+            images = [data.read_image(path) for path in paths]
             results = engine.assess(images, [ImageType.DERMATOSCOPIC] * len(images))
             refused = evaluation.refused([result.reasons for result in results])
             content[name] = {"n": len(images), "refused": refused}
@@ -242,7 +235,7 @@ def _strangers(engine: Engine, root: Path) -> dict[str, Any]:
 
 
 def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
-    chosen = _spread(paths, EXPLAINED_IMAGES)
+    chosen = data.spread(paths, EXPLAINED_IMAGES)
     test = explanation.deletion_test(engine, _inputs(chosen, engine.card.size))
     print(f"deletion test: {json.dumps(test)}", flush=True)
     return {"shown": test["passed"], "test": {"val": _rounded(test)}}
@@ -251,8 +244,8 @@ def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
 def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], root: Path) -> dict[str, Any]:
     size = engine.card.size
     train = [record.path for record in data.read_records(root, "train")]
-    samples = _inputs(_spread(train, CALIBRATION_IMAGES), size)
-    inputs = _inputs(_spread([record.path for record in val_records], formats.PARITY_IMAGES), size)
+    samples = _inputs(data.spread(train, CALIBRATION_IMAGES), size)
+    inputs = _inputs(data.spread([record.path for record in val_records], formats.PARITY_IMAGES), size)
     return formats.export_formats(
         made, made / release.SAVED_MODEL, samples, inputs, engine.probabilities(inputs)
     )

@@ -1,11 +1,10 @@
 """Label files of any of the usual data sets, read into one vocabulary."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml_models.data import DataError
+from ml_models.data import DataError, read_csv
 from ml_models.taxonomy import BY_CODE, CLASSES, CODES, VIEWS, View
 
 # HAM10000's actinic keratosis or Bowen's disease: ak or scc, and the label does not say which.
@@ -79,16 +78,7 @@ def allowed_views(vocabulary: set[str]) -> tuple[View, ...]:
 
 def read_labels(path: Path, where: Sequence[str] = ()) -> Labels:
     """Rows of a CSV that meet every `column=value` of `where`. Raises DataError in one sentence."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
-    except OSError as error:
-        raise DataError(f"The label file {path} cannot be read.") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"The label file {path} is not a CSV file in UTF-8.") from error
+    columns, rows = read_csv(path)
     numbered = list(enumerate(rows, start=2))
     for condition in where:
         column, sign, value = condition.partition("=")

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_models.taxonomy import View
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 def softmax(logits: Floats) -> Floats:
+    """Logits [n, k] -> probabilities [n, k]."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     powers = np.exp(shifted)
     result: Floats = powers / powers.sum(axis=1, keepdims=True)
@@ -19,6 +22,7 @@ def softmax(logits: Floats) -> Floats:
 
 
 def log_loss(probabilities: Floats, labels: Ints) -> float:
+    """Mean negative logarithm, in nats, of what `probabilities` [n, k] give the right classes [n]."""
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.clip(chosen, 1e-12, 1.0)).mean())
 
@@ -47,6 +51,29 @@ class Scored:
     classes: tuple[str, ...]
     probabilities: Floats
     labels: Ints
+
+
+def members(view: View, other: View) -> Floats:
+    """Matrix [k, m] of ones where a class of `view` lies within one of `other`, which it `sums_into`."""
+    matrix = np.zeros((len(view.classes), len(other.classes)))
+    for code, place in view.of.items():
+        if place is not None and other.of[code] is not None:
+            matrix[view.index(code), other.index(code)] = 1.0
+    return matrix
+
+
+def summed(probabilities: Floats, view: View, other: View) -> Floats:
+    """Probabilities [n, k] over the classes of `other`, renormalised; even where nothing of them is left.
+
+    Raises ValueError where a class would have to be torn apart.
+    """
+    if not view.sums_into(other):
+        raise ValueError(f"The view {view.name} cannot be summed into the view {other.name}.")
+    sums = probabilities @ members(view, other)
+    totals = sums.sum(axis=1, keepdims=True)
+    even = np.full_like(sums, 1.0 / len(other.classes))
+    result: Floats = np.divide(sums, totals, out=even, where=totals > 0)
+    return result
 
 
 def _ratio(part: float, whole: float) -> float | None:

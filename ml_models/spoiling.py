@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from tqdm import tqdm
 
 from ml_models import data, quality
-from ml_models.imaging import canonicalise, model_input
+from ml_models.imaging import model_input
 from ml_models.quality import Limits, Measures
 from ml_models.taxonomy import Reason
 
@@ -100,7 +100,7 @@ def measure_all(paths: Iterable[Path], size: int) -> Measured:
     clean: list[Measures] = []
     spoiled: dict[str, list[Measures]] = {each.limit: [] for each in SPOILAGES}
     for path in tqdm(list(paths), desc="spoiling", unit="image", mininterval=1.0):
-        image = canonicalise(path.read_bytes())
+        image = data.read_image(path)
         clean.append(quality.measure(model_input(image, size), min(image.size)))
         for each in SPOILAGES:
             worse = each.spoil(image, size)
@@ -162,6 +162,5 @@ def table(limits: Limits, content: dict[str, Any]) -> str:
 
 def paths_of(root: Path, split: str, limit: int | None = None) -> list[Path]:
     """Image files of a split, at most `limit` of them spread over it."""
-    records = data.read_records(root, split)
-    step = max(1, len(records) // limit) if limit else 1
-    return [record.path for record in records][::step][:limit]
+    paths = [record.path for record in data.read_records(root, split)]
+    return paths if limit is None else data.spread(paths, limit)

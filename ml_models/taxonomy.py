@@ -50,6 +50,22 @@ class View:
     classes: tuple[str, ...]
     of: Mapping[str, str | None]
 
+    def index(self, code: str) -> int:
+        """The place of a code's class among `classes`. Raises ValueError where the view has none for it."""
+        target = self.of[code]
+        if target is None:
+            raise ValueError(f"The view {self.name} has no place for {code}.")
+        return self.classes.index(target)
+
+    def sums_into(self, other: "View") -> bool:
+        """Whether every class of this view lies within one class of the other, or outside, and fills all."""
+        targets = {
+            name: {other.of[code] for code, place in self.of.items() if place == name}
+            for name in self.classes
+        }
+        reached = set().union(*targets.values()) - {None}
+        return all(len(each) == 1 for each in targets.values()) and reached == set(other.classes)
+
 
 def _view(name: str, of: dict[str, str | None]) -> View:
     classes = tuple(dict.fromkeys(target for code in CODES if (target := of[code]) is not None))
@@ -63,6 +79,12 @@ VIEWS: tuple[View, ...] = (
     _view("3", {lesion.code: lesion.three for lesion in CLASSES}),
     _view("2", {lesion.code: lesion.two for lesion in CLASSES}),
 )
+_BY_NAME = MappingProxyType({view.name: view for view in VIEWS})
+
+
+def view_named(name: str) -> View:
+    """The view of that name, "8" to "2". Raises KeyError."""
+    return _BY_NAME[name]
 
 
 class Urgency(StrEnum):

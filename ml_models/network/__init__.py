@@ -1,8 +1,10 @@
 """The networks that recipes name. Pixels in, logits out; scaling is part of the network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ml_models.backend import keras
 from ml_models.data import DataError
@@ -11,7 +13,7 @@ from ml_models.network.efficientnet_lite import efficientnet_lite0
 from ml_models.network.normalisation import FusedBatchNormalization, fused
 from ml_models.network.spatial_transformer import SpatialTransformer
 from ml_models.network.views import VIEWS, all_views, each_view, logits, predictor, turned_back
-from ml_models.recipes.base import Network
+from ml_models.recipes.base import Network, Recipe
 
 __all__ = [
     "FusedBatchNormalization",
@@ -22,6 +24,7 @@ __all__ = [
     "parts",
     "predictor",
     "release",
+    "restore",
 ]
 
 # Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
@@ -45,6 +48,13 @@ def build(
     body = _body(network, size, weights)
     outputs = _HEADS[network](body(scaled), classes, dropout)
     return keras.Model(inputs, outputs, name=network.value)
+
+
+def restore(recipe: Recipe, weights: Sequence[NDArray[Any]], size: int | None = None) -> Any:
+    """The Keras model of a recipe with the weights of a run, at the side that it serves at or at `size`."""
+    model = build(recipe.network, len(recipe.classes), size or recipe.size)
+    model.set_weights(weights)
+    return model
 
 
 def _body(network: Network, size: int, weights: Path | None) -> Any:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from ml_models.data import DataError
-from ml_models.taxonomy import VIEWS, View
+from ml_models.taxonomy import View, view_named
 
 
 class Network(StrEnum):
@@ -125,9 +125,13 @@ class Recipe:
     def epochs(self) -> int:
         return sum(phase.epochs for phase in self.phases)
 
+    def epochs_before(self, index: int) -> int:
+        """How many epochs come before the phase of that index."""
+        return sum(phase.epochs for phase in self.phases[:index])
+
     @property
     def taxonomy(self) -> View:
-        return next(view for view in VIEWS if view.name == self.view)
+        return view_named(self.view)
 
     @property
     def classes(self) -> tuple[str, ...]:

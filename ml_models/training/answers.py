@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_models import data, metadata, metrics
-from ml_models.taxonomy import CODES, VIEWS
+from ml_models.taxonomy import CODES, view_named
 from ml_models.training.loop import figures
 from ml_models.training.run import Run, RunError
 
@@ -15,17 +15,17 @@ SCALES = tuple(step / 20 for step in range(31))
 
 
 def fit_answers(folder: Path, *, root: Path) -> dict[str, Any]:
-    """Writes metadata.json into the run's folder: the weights and what they change on `val`.
+    """Writes metadata.json into the run's folder: the weights and what they change on `val`. Raises RunError.
 
     The weights are fitted without the image, so they do not lean on how sure the network is of pictures it
     has learnt from; the scale, chosen by the log loss on `val`, allows for what the picture tells as well.
     """
     run = Run(folder)
-    if not run.finished or run.recipe().classes != CODES or not (folder / "best_val.npz").is_file():
+    if not run.finished or run.recipe().classes != CODES or not (folder / "final_val.npz").is_file():
         raise RunError(f"{folder} is no finished run of all eight classes.")
     train, val = data.read_records(root, "train"), data.read_records(root, "val")
-    logits, labels = run.read_arrays("best_val.npz")
-    if len(val) != len(labels):
+    logits, labels = run.read_arrays("final_val.npz")
+    if not np.array_equal(labels, [CODES.index(record.code) for record in val]):
         raise RunError(f"The run in {folder} was validated on other images.")
     image = metrics.softmax(logits / run.read_json("result.json")["temperature"])
     alone = metadata.fit(_answers(train), np.array([CODES.index(record.code) for record in train]))
@@ -37,8 +37,8 @@ def fit_answers(folder: Path, *, root: Path) -> dict[str, Any]:
         "scale": scale,
         **chosen.to_json(),
         "val": {
-            "without": figures(VIEWS[0], np.log(image), labels),
-            "with": figures(VIEWS[0], np.log(chosen.apply(image, rows)), labels),
+            "without": figures(view_named("8"), np.log(image), labels),
+            "with": figures(view_named("8"), np.log(chosen.apply(image, rows)), labels),
         },
     }
     run.write_json("metadata.json", found)

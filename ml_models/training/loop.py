@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ml_models import calibration, curves, data, metrics, network
 from ml_models.backend import set_threads, tf
 from ml_models.recipes import Recipe, Split
 from ml_models.recipes.base import BEFORE
-from ml_models.taxonomy import CODES, VIEWS, View
+from ml_models.taxonomy import View, view_named
 from ml_models.training import losses, teachers
 from ml_models.training.preprocessing import PREPARE
 from ml_models.training.run import Run, RunError
@@ -29,7 +29,7 @@ NOISE = 0.002
 ADJUSTMENTS = tuple(step / 20 for step in range(-12, 21))
 # What balanced accuracy counts beside accuracy when classes are weighed.
 BALANCE = 0.5
-_SEVEN = next(view for view in VIEWS if view.name == "7")
+_EIGHT, _SEVEN = view_named("8"), view_named("7")
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,29 @@ class Sources:
 def _usable(records: list[data.Record], recipe: Recipe) -> list[data.Record]:
     """Those with a class of the recipe, at most `limit`, evenly taken."""
     known = [record for record in records if recipe.taxonomy.of[record.code] is not None]
-    if recipe.limit is None:
-        return known
-    return known[:: max(1, len(known) // recipe.limit)][: recipe.limit]
+    return known if recipe.limit is None else data.spread(known, recipe.limit)
 
 
 def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, threads: int = 2) -> Run:
-    """Trains, or goes on where a run of the same recipe stopped, and calibrates on `val`."""
+    """Trains, or goes on where a run of the same recipe stopped, and calibrates on `val`.
+
+    `weights` are ImageNet's, which only a new run reads. Raises RunError or DataError.
+    """
     set_threads(threads)
     # The same command then gives the same weights on the same machine, at no cost that could be measured.
     tf.config.experimental.enable_op_determinism()
     run = Run.open(recipe, folder)
-    if run.finished:
-        print(f"The run in {folder} is finished; give another --run-dir for a new one.", flush=True)
-        return run
-    sources = Sources.read(root, recipe)
-    stage, history = _begin(run, sources, weights)
+    with run.held():
+        if run.finished:
+            print(f"The run in {folder} is finished; give another --run-dir for a new one.", flush=True)
+        else:
+            _train(run, _Pictures(Sources.read(root, recipe), recipe), weights)
+    return run
+
+
+def _train(run: Run, pictures: "_Pictures", weights: Path | None) -> None:
+    recipe = run.recipe()
+    stage, history = _begin(run, pictures, weights)
     if history:
         print(f"Going on after epoch {len(history)}.", flush=True)
     for epoch in range(len(history) + 1, recipe.epochs + 1):
@@ -77,7 +84,7 @@ def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, thr
             print(f"No better for {recipe.patience} epochs.", flush=True)
             break
         if recipe.phase_of(epoch) != stage.index:
-            stage = stage.next(sources, run)
+            stage = _begin_phase(run, pictures, stage.index + 1, None)
         entry = _epoch(stage, run, history, epoch)
         logits = stage.validate()
         if logits is not None:
@@ -90,43 +97,91 @@ def train(recipe: Recipe, *, root: Path, weights: Path | None, folder: Path, thr
         run.write_json("history.json", history)
         run.write_arrays("checkpoint.npz", [np.array(epoch), *stage.trainer.state()])
         print(json.dumps(entry), flush=True)
-    _finish(run, recipe, history, sources, stage)
-    return run
+    _finish(run, history, pictures)
 
 
-def _begin(run: Run, sources: Sources, weights: Path | None) -> tuple["_Stage", list[dict[str, Any]]]:
+def _begin(run: Run, pictures: "_Pictures", weights: Path | None) -> tuple["_Stage", list[dict[str, Any]]]:
     """Where the run stands: after its checkpoint's epoch, else after its last whole phase, else at the start.
 
     So a run between two phases is carried to another machine without its checkpoint, which is four times as
     large as the weights.
     """
     recipe = run.recipe()
+    last = len(recipe.phases) - 1
     if (run.folder / "checkpoint.npz").is_file():
         stored = run.read_arrays("checkpoint.npz")
-        history = run.history()[: int(stored[0])]
-        stage = _Stage(sources, run, recipe.phase_of(len(history)), weights)
-        stage.trainer.restore(stored[1:])
-        return stage, history
-    whole = [i for i in range(len(recipe.phases) - 1) if (run.folder / _phase_file(i)).is_file()]
-    if not whole:
-        return _Stage(sources, run, 0, weights), []
-    stage = _Stage(sources, run, whole[-1] + 1, None)
-    stage.trainer.start_from(run.read_arrays(_phase_file(whole[-1])))
-    return stage, run.history()[: sum(phase.epochs for phase in recipe.phases[: stage.index])]
+        done = int(stored[0])
+        index = recipe.phase_of(done)
+        if index == last or done < recipe.epochs_before(index + 1):
+            stage = _Stage(pictures, index, None, _teachers(run, index))
+            stage.trainer.restore(stored[1:])
+            return stage, run.history()[:done]
+        begun = index + 1
+    else:
+        begun = sum((run.folder / _phase_file(index)).is_file() for index in range(last))
+    history = run.history()[: recipe.epochs_before(begun)] if begun else []
+    return _begin_phase(run, pictures, begun, weights), history
+
+
+def _begin_phase(run: Run, pictures: "_Pictures", index: int, weights: Path | None) -> "_Stage":
+    """A phase before its first step. It starts from what was kept of the one before, which is set aside once:
+    a run killed in the first epoch has `best.npz` of this phase already and a checkpoint of the one before.
+    """
+    if index == 0:
+        return _Stage(pictures, 0, weights, [])
+    before = _phase_file(index - 1)
+    if not (run.folder / before).is_file():
+        run.write_arrays(before, run.read_arrays("best.npz"))
+    stage = _Stage(pictures, index, None, _teachers(run, index))
+    stage.trainer.start_from(run.read_arrays(before))
+    return stage
+
+
+def _teachers(run: Run, index: int) -> list[Teacher]:
+    recipe = run.recipe()
+
+    def named(name: str) -> Teacher:
+        if name != BEFORE:
+            return teachers.released(name, recipe)
+        phase = recipe.phases[index - 1]
+        return teachers.earlier(recipe, phase, run.read_arrays(_phase_file(index - 1)))
+
+    return [named(name) for name in recipe.phases[index].teachers]
+
+
+def _phase_file(index: int) -> str:
+    return f"phase-{index + 1}.npz"
+
+
+class _Pictures:
+    """The images of a run in memory, at one side at a time: they take gigabytes."""
+
+    def __init__(self, sources: Sources, recipe: Recipe) -> None:
+        self.sources, self.recipe = sources, recipe
+        self._held: tuple[int, data.Cache, data.Cache | None] | None = None
+
+    def at(self, size: int) -> tuple[data.Cache, data.Cache | None]:
+        """Those of `train` and of `val`, if it may be read, at this side in pixels."""
+        if self._held is None or self._held[0] != size:
+            self._held = None
+            recipe, sources = self.recipe, self.sources
+            prepare = PREPARE[recipe.preprocessing] if recipe.preprocessing else None
+            options: dict[str, Any] = {"view": recipe.taxonomy, "prepare": prepare}
+            train = data.load_cache(sources.train, size, alternates=recipe.alternates, **options)
+            val = data.load_cache(sources.val, size, alternates=False, **options) if sources.val else None
+            self._held = size, train, val
+        return self._held[1:]
 
 
 class _Stage:
-    """A phase with its images in memory."""
+    """A phase at work."""
 
-    def __init__(self, sources: Sources, run: Run, index: int, weights: Path | None) -> None:
-        recipe = run.recipe()
+    def __init__(
+        self, pictures: _Pictures, index: int, weights: Path | None, taught_by: Sequence[Teacher]
+    ) -> None:
+        recipe = pictures.recipe
         self.recipe, self.index, self.phase = recipe, index, recipe.phases[index]
-        prepare = PREPARE[recipe.preprocessing] if recipe.preprocessing else None
-        options: dict[str, Any] = {"view": recipe.taxonomy, "prepare": prepare}
-        size = self.phase.size
-        self.cache = data.load_cache(sources.train, size, alternates=recipe.alternates, **options)
-        self.val = data.load_cache(sources.val, size, alternates=False, **options) if sources.val else None
-        self.length = sources.own
+        self._pictures = pictures
         self.steps = math.ceil(len(self.order(1)) / recipe.batch)
         self.trainer = Trainer(
             recipe,
@@ -139,22 +194,16 @@ class _Stage:
                 balanced=recipe.balanced_weights,
             ),
             weights=weights,
-            teachers=[self._teacher(name, run) for name in self.phase.teachers],
+            teachers=taught_by,
         )
 
-    def _teacher(self, name: str, run: Run) -> Teacher:
-        if name != BEFORE:
-            return teachers.released(name, self.recipe)
-        before = self.index - 1
-        return teachers.earlier(self.recipe, self.recipe.phases[before], run.read_arrays(_phase_file(before)))
+    @property
+    def cache(self) -> data.Cache:
+        return self._pictures.at(self.phase.size)[0]
 
-    def next(self, sources: Sources, run: Run) -> "_Stage":
-        """The phase after this one: it starts from the weights of this one's best epoch."""
-        weights = run.read_arrays("best.npz")
-        run.write_arrays(_phase_file(self.index), weights)
-        stage = _Stage(sources, run, self.index + 1, None)
-        stage.trainer.start_from(weights)
-        return stage
+    @property
+    def val(self) -> data.Cache | None:
+        return self._pictures.at(self.phase.size)[1]
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         recipe = self.recipe
@@ -163,7 +212,7 @@ class _Stage:
             power=recipe.sampling_power,
             seed=recipe.seed,
             epoch=epoch,
-            length=self.length,
+            length=self._pictures.sources.own,
         )
 
     def validate(self) -> NDArray[np.float64] | None:
@@ -172,10 +221,6 @@ class _Stage:
     @property
     def val_labels(self) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64) if self.val is None else self.val.labels
-
-
-def _phase_file(index: int) -> str:
-    return f"phase-{index + 1}.npz"
 
 
 def _epoch(stage: _Stage, run: Run, history: list[dict[str, Any]], epoch: int) -> dict[str, Any]:
@@ -222,16 +267,22 @@ def _batches(
         yield cache.images[positions[chosen]], cache.labels[order[chosen]]
 
 
-def figures(view: View, logits: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
+def _judged(classes: View) -> View:
+    """HAM10000 tells seven of the eight classes apart."""
+    return _SEVEN if classes is _EIGHT else classes
+
+
+def figures(classes: View, logits: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
     """What an epoch gives on `val`, from logits [n, k] and labels [n]; eight classes are read as seven."""
     probabilities = metrics.softmax(logits)
     loss = metrics.log_loss(probabilities, labels)
-    if view.name == "8":
-        place = np.array([_SEVEN.classes.index(_SEVEN.of[code] or "") for code in CODES])
-        sums = np.zeros((len(labels), len(_SEVEN.classes)))
-        np.add.at(sums.T, place, probabilities.T)
-        probabilities, labels, view = sums, place[labels], _SEVEN
-    summary = metrics.summarise(metrics.Scored(view.classes, probabilities, labels), top3=False)
+    judged = _judged(classes)
+    scored = metrics.Scored(
+        judged.classes,
+        metrics.summed(probabilities, classes, judged),
+        metrics.members(classes, judged).argmax(axis=1)[labels],
+    )
+    summary = metrics.summarise(scored, top3=False)
     named = {"val_loss": loss} | {
         f"val_{name}": summary[name] for name in ("accuracy", "balanced_accuracy", "macro_auc")
     }
@@ -259,7 +310,7 @@ def _exhausted(history: list[dict[str, Any]], recipe: Recipe) -> bool:
 
 
 def fit_adjustment(
-    view: View, logits: NDArray[np.float64], labels: NDArray[np.int64], counts: NDArray[np.int64]
+    classes: View, logits: NDArray[np.float64], labels: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """What to add to the biases [k]; `logits` [n, k] and `labels` [n] of `val`, `counts` [k] of `train`.
 
@@ -276,49 +327,42 @@ def fit_adjustment(
         return metrics.log_loss(metrics.softmax((logits - tau * priors) / temperature), labels), temperature
 
     tau = min(ADJUSTMENTS, key=lambda each: fitted(each)[0])
-    judged = _SEVEN if view.name == "8" else view
-    codes = CODES if view.name == "8" else view.classes
-    members = np.array([judged.of.get(code, code) for code in codes])
-    shares = np.array([counts[members == each].sum() for each in members]) / counts.sum()
-    weights = np.log1p(BALANCE / (len(judged.classes) * np.maximum(shares, 1.0 / counts.sum())))
+    matrix = metrics.members(classes, _judged(classes))
+    shares = matrix @ (counts @ matrix) / counts.sum()
+    weights = np.log1p(BALANCE / (matrix.shape[1] * np.maximum(shares, 1.0 / counts.sum())))
     shift: NDArray[np.float64] = fitted(tau)[1] * weights - tau * priors
     return shift
 
 
-def _from_all_sides(run: Run, recipe: Recipe, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Logits of what was kept as they will be measured, by the mean over the recipe's views."""
-    model = network.build(recipe.network, len(recipe.classes), recipe.size)
-    model.set_weights(run.read_arrays("best.npz"))
-    return network.logits(network.predictor(model, recipe.views), images, recipe.views)
-
-
-def _finish(run: Run, recipe: Recipe, history: list[dict[str, Any]], sources: Sources, stage: _Stage) -> None:
-    """Puts the adjustment into the last layer's bias and writes result.json."""
+def _finish(run: Run, history: list[dict[str, Any]], pictures: _Pictures) -> None:
+    """Writes final.npz, what was kept with the adjustment in the last layer's bias, and result.json."""
+    recipe, sources = run.recipe(), pictures.sources
+    weights = run.read_arrays("best.npz")
     result: dict[str, Any] = {"epoch": _best(history, recipe)["epoch"], "temperature": 1.0}
     if sources.val:
         logits, labels = run.read_arrays("best_val.npz")
-        if recipe.views > 1 and stage.val is not None:
-            logits = _from_all_sides(run, recipe, stage.val.images)
-            run.write_arrays("best_val.npz", [logits, labels])
+        val = pictures.at(recipe.size)[1]
+        if val is not None and recipe.views > 1:
+            logits = _from_all_sides(recipe, weights, val.images)
         if recipe.fit_adjustment:
-            view = recipe.taxonomy
-            own = sources.train[: sources.own]
-            codes = [view.classes.index(view.of[record.code] or "") for record in own]
-            counts = np.bincount(codes, minlength=len(view.classes))
-            shift = fit_adjustment(view, logits, labels, counts)
-            weights = run.read_arrays("best.npz")
+            codes = [recipe.taxonomy.index(record.code) for record in sources.train[: sources.own]]
+            counts = np.bincount(codes, minlength=len(recipe.classes))
+            shift = fit_adjustment(recipe.taxonomy, logits, labels, counts)
             weights[-1] = (weights[-1] + shift).astype(weights[-1].dtype)
-            result["adjustment"] = [round(float(each), 4) for each in shift]
-            # Both files are rewritten from what was kept, so being killed in between must not shift twice.
-            run.write_arrays("adjusted.npz", weights)
-            run.write_arrays("adjusted_val.npz", [logits + shift, labels])
             logits = logits + shift
+            result["adjustment"] = [round(float(each), 4) for each in shift]
         result["temperature"] = calibration.fit_temperature(logits, labels)
         result["val"] = figures(recipe.taxonomy, logits, labels)
+        run.write_arrays("final_val.npz", [logits, labels])
     result["data_fingerprint"] = data.fingerprint([*sources.train, *sources.val])
-    for name in ("best.npz", "best_val.npz"):
-        adjusted = run.folder / name.replace("best", "adjusted")
-        if adjusted.is_file():
-            adjusted.replace(run.folder / name)
+    run.write_arrays("final.npz", weights)
     run.write_text("curves.svg", curves.draw(recipe.name, history))
     run.write_json("result.json", result)
+
+
+def _from_all_sides(
+    recipe: Recipe, weights: list[NDArray[Any]], images: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Logits as they will be measured, by the mean over the recipe's views."""
+    model = network.restore(recipe, weights)
+    return network.logits(network.predictor(model, recipe.views), images, recipe.views)

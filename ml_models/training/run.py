@@ -1,9 +1,11 @@
 """The folder of a training run."""
 
+import fcntl
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from ml_models.data import DataError
 from ml_models.recipes import Recipe, Split
 
 KEPT = Path(__file__).resolve().parents[1] / "runs"
+FIGURES = "figures.json"
 
 
 class RunError(DataError):
@@ -24,7 +27,12 @@ class RunError(DataError):
 
 @dataclass(frozen=True)
 class Run:
-    """A folder with recipe.json, history.json, checkpoint.npz, best.npz and, when finished, result.json."""
+    """A folder with recipe.json, history.json and checkpoint.npz (the whole state after the last epoch),
+    best.npz (what is kept), best_val.npz (its logits and labels of `val`) and phase-N.npz of whole phases.
+
+    When finished it has result.json, final.npz and final_val.npz, which carry the adjustment, and curves.svg;
+    `metadata` adds metadata.json.
+    """
 
     folder: Path
 
@@ -43,6 +51,21 @@ class Run:
     def finished(self) -> bool:
         return (self.folder / "result.json").is_file()
 
+    @property
+    def begun(self) -> bool:
+        """Whether it goes on from weights of its own."""
+        return any((self.folder / name).is_file() for name in ("checkpoint.npz", "phase-1.npz"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For one process at a time: two would write into each other's files. Raises RunError."""
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(f"Another process is training in {self.folder}.") from error
+            yield
+
     def recipe(self) -> Recipe:
         return Recipe.from_json(self.read_json("recipe.json"))
 
@@ -60,12 +83,14 @@ class Run:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
     def write_arrays(self, name: str, arrays: Sequence[NDArray[Any]]) -> None:
+        """Replaces the file as a whole, or leaves it as it is."""
         buffer = io.BytesIO()
         named: dict[str, Any] = {f"a{i:04d}": array for i, array in enumerate(arrays)}
         np.savez(buffer, **named)
         _replace(self.folder / name, buffer.getvalue())
 
     def read_arrays(self, name: str) -> list[NDArray[Any]]:
+        """In the order in which they were written."""
         with np.load(self.folder / name) as stored:
             return [stored[key] for key in sorted(stored.files)]
 
@@ -81,7 +106,10 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def keep(folder: Path, kept: Path = KEPT) -> Path:
-    """Copies recipe, history and curves of a finished run to the folder of its recipe; no weights."""
+    """Copies recipe, history and curves of a finished run to the folder of its recipe; no weights.
+
+    The figures of the run that was kept there before go.
+    """
     run = Run(folder)
     if not run.finished:
         raise RunError(f"The run in {folder} is not finished.")
@@ -93,4 +121,5 @@ def keep(folder: Path, kept: Path = KEPT) -> Path:
     copy.write_json("recipe.json", recipe.to_json())
     copy.write_json("history.json", history)
     copy.write_text("curves.svg", curves.draw(recipe.name, history))
+    (out / FIGURES).unlink(missing_ok=True)
     return out

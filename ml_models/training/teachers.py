@@ -14,16 +14,18 @@ from ml_models.training.trainer import Teacher
 
 def earlier(recipe: Recipe, phase: Phase, weights: Sequence[NDArray[Any]]) -> Teacher:
     """The network of an earlier phase, at its own input side."""
-    model = network.build(recipe.network, len(recipe.classes), phase.size)
-    model.set_weights(weights)
+    model = network.restore(recipe, weights, phase.size)
     saving.fold(model)
     return _frozen(model, phase.size)
 
 
 def released(name: str, recipe: Recipe) -> Teacher:
-    """A release of the same classes, which looks from one side like its student."""
+    """A release of the same classes, which looks from one side like its student.
+
+    Raises ReleaseError if it is not what was released, DataError if it has other classes.
+    """
     path = release.release_path(name)
-    card = release.read_card(path)
+    card = release.verify(path)
     if card.classes != recipe.classes:
         raise DataError(f"The release {name} has other classes than the recipe {recipe.name}.")
     kind = Network(card.raw["training"]["recipe"]["network"])

@@ -46,12 +46,13 @@ class Trainer:
     def _train_step(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:
         recipe = self.recipe
         images = augment(images, seed, recipe.augmentation)
-        targets = tf.one_hot(labels, len(recipe.classes))
+        truth = targets = tf.one_hot(labels, len(recipe.classes))
         if not self.phase.teach_mixed:
             targets = self._taught(images, targets)
         mix = recipe.mix if self.phase.mix is None else self.phase.mix
         if mix:
-            images, targets = losses.mix(images, targets, seed + 1, mix)
+            images, both = losses.mix(images, tf.concat([truth, targets], axis=1), seed + 1, mix)
+            truth, targets = tf.split(both, 2, axis=1)
         if self.phase.teach_mixed:
             targets = self._taught(images, targets)
         with tf.GradientTape() as tape:
@@ -68,7 +69,7 @@ class Trainer:
             for mean, weight in zip(self.average, self.model.weights, strict=True):
                 mean.assign(mean * keep + weight * (1.0 - keep))
         # Of a mixed image the class with the larger share is right.
-        right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == tf.argmax(targets, 1), tf.float32))
+        right = tf.reduce_mean(tf.cast(tf.argmax(logits, 1) == tf.argmax(truth, 1), tf.float32))
         return loss, right
 
     def _taught(self, images: Any, targets: Any) -> Any:
@@ -86,6 +87,7 @@ class Trainer:
         return float(loss), float(right)
 
     def kept_weights(self) -> list[NDArray[Any]]:
+        """What is validated and kept, in the order of `model.weights`."""
         if not self.recipe.average:
             return list(self.model.get_weights())
         return [mean.numpy() for mean in self.average]
@@ -93,8 +95,9 @@ class Trainer:
     def start_from(self, weights: Sequence[NDArray[Any]]) -> None:
         """Takes the weights that the phase before ended with."""
         self.model.set_weights(weights)
-        for mean, weight in zip(self.average, weights, strict=False):
-            mean.assign(weight)
+        if self.average:
+            for mean, weight in zip(self.average, weights, strict=True):
+                mean.assign(weight)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Logits float64 [n, k] of what is kept; the network in training is put back afterwards."""
@@ -106,6 +109,7 @@ class Trainer:
             self.model.set_weights(before)
 
     def state(self) -> list[NDArray[Any]]:
+        """All that the next step depends on but its batch, for `restore`."""
         return [part.numpy() for part in self._parts()]
 
     def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
@@ -113,7 +117,7 @@ class Trainer:
             part.assign(array)
 
     def _parts(self) -> list[Any]:
-        """All that the next step depends on; `variables` are the weights and the state of the dropout."""
+        """`variables` are the weights and the state of the dropout."""
         return [*self.model.variables, *self.optimizer.variables, *self.average]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml_models import synthetic
+from ml_models.data import ISIC2017_CODES
 from ml_models.imaging import encode
 from ml_models.runtime import Engine, default_release, release_path
 from ml_models.taxonomy import BY_CODE, CODES
@@ -26,7 +27,7 @@ def release_copy(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve generated images of each class; some have a sharper twin."""
+    """Twelve generated images of each class, some with a sharper twin, and six in the manner of ISIC 2017."""
     root = tmp_path_factory.mktemp("data")
     images, sharper = root / "ham10000" / "images", root / "ham10000" / "images_224"
     images.mkdir(parents=True)
@@ -42,6 +43,14 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (images / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (80, 60))))
             if number % 2:
                 (sharper / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (96, 96))))
+    (root / "isic2017" / "images").mkdir(parents=True)
+    with (root / "isic2017" / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image_id", "diagnosis", "split"])
+        for number, diagnosis in enumerate([*ISIC2017_CODES] * 2):
+            writer.writerow([f"ISIC_{number}", diagnosis, "train"])
+            picture = encode(synthetic.lesion(1000 + number, (64, 64)))
+            (root / "isic2017" / "images" / f"ISIC_{number}.jpg").write_bytes(picture)
     return root
 
 

@@ -105,6 +105,61 @@ def test_unknown_classes_and_missing_files_are_told(small_data: Path, tmp_path: 
         data.read_records(small_data, "validation")
 
 
+HEADER = "lesion_id,image_id,dx8,split,age\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"lesion_id,image_id,dx,split\n1,a,nv,train\n", "lacks the column dx8"),
+        (b"image_id,dx8,split\na,nv,train\n", "lacks the column lesion_id"),
+        ((HEADER + "1,a,nv,train,old\n").encode(), "the age 'old'"),
+        ((HEADER + "1,a,nv,train,ü\n").encode("latin-1"), "not a CSV file in UTF-8"),
+        (b"", "lacks the column image_id, lesion_id, dx8, split"),
+    ],
+)
+def test_metadata_that_cannot_be_used_are_told(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "ham10000" / "images").mkdir(parents=True)
+    (tmp_path / "ham10000" / "images" / "a.jpg").write_bytes(b"")
+    (tmp_path / "ham10000" / "metadata.csv").write_bytes(content)
+    with pytest.raises(data.DataError, match=sentence):
+        data.read_records(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "which this recipe needs"),
+        ("image_id,split\na,train\n", "lacks the column diagnosis"),
+        ("image_id,diagnosis,split\na,wart,train\n", "unknown diagnosis 'wart'"),
+        ("image_id,diagnosis,split\na,nevus,train\n", "is missing"),
+    ],
+)
+def test_isic2017_that_cannot_be_used_is_told(tmp_path: Path, content: str | None, sentence: str) -> None:
+    (tmp_path / "isic2017").mkdir()
+    if content is not None:
+        (tmp_path / "isic2017" / "labels.csv").write_text(content)
+    with pytest.raises(data.DataError, match=sentence):
+        data.read_isic2017(tmp_path, "train")
+
+
+def test_pictures_that_cannot_be_read_are_counted_and_the_first_is_named(
+    small_data: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    records = data.read_records(small_data, "val")
+    spoiled = [replace(record, path=broken) for record in records[:2]]
+    with pytest.raises(data.DataError, match=rf"2 of {len(records)} images cannot be used.*broken\.jpg"):
+        data.load_cache([*spoiled, *records[2:]], 32, alternates=False)
+
+
+def test_what_is_spread_keeps_its_order_and_its_ends() -> None:
+    assert data.spread(range(10), 4) == [0, 3, 6, 9]
+    assert data.spread(range(3), 4) == [0, 1, 2]
+    assert data.spread([], 4) == []
+
+
 def test_the_cache_holds_what_a_patients_upload_becomes(small_data: Path) -> None:
     records = data.read_records(small_data, "train")
     cache = data.load_cache(records, 32, alternates=True)

@@ -51,6 +51,8 @@ def finished(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Fini
         seed=3,
         sampling_power=0.5,
         average=0.998,
+        isic2017=True,
+        views=8,
         fit_adjustment=True,
     )
     folder, copy = root / "whole", root / "stopped"
@@ -88,22 +90,46 @@ def test_a_run_leaves_history_curves_and_a_temperature(finished: Finished) -> No
     assert run.recipe() == finished.recipe
     assert (finished.folder / "curves.svg").read_text().startswith("<svg")
     assert not list(finished.folder.glob("*.tmp"))
-    assert not list(finished.folder.glob("adjusted*"))
 
 
 def test_the_kept_weights_carry_the_adjustment(finished: Finished, small_data: Path) -> None:
-    """What best_val.npz says is what a network with the weights of best.npz answers."""
+    """What final_val.npz says is what a network with the weights of final.npz answers from all sides."""
     from ml_models import data, network
+    from ml_models.network.views import turned
     from ml_models.training import Run
 
     run = Run(finished.folder)
-    model = network.build(finished.recipe.network, 8, 32)
-    model.set_weights(run.read_arrays("best.npz"))
-    logits, labels = run.read_arrays("best_val.npz")
+    model = network.restore(finished.recipe, run.read_arrays("final.npz"))
+    logits, labels = run.read_arrays("final_val.npz")
     cache = data.load_cache(data.read_records(small_data, "val"), 32, alternates=False)
     assert np.array_equal(labels, cache.labels)
-    ours = np.asarray(model(cache.images.astype(np.float32), training=False))
+    images = cache.images.astype(np.float32)
+    ours = np.mean([model(turned(images, view), training=False) for view in range(8)], axis=0)
     assert np.allclose(ours, logits, atol=1e-3)
+    shift = run.read_arrays("final.npz")[-1] - run.read_arrays("best.npz")[-1]
+    assert shift == pytest.approx(run.read_json("result.json")["adjustment"], abs=1e-3)
+    assert np.ptp(shift) > 0.1
+
+
+def test_a_run_killed_at_its_very_end_is_finished_as_it_would_have_been(
+    finished: Finished, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ml_models.training import Run, loop
+
+    monkeypatch.setattr(loop, "Trainer", lambda *_, **__: finished.trainer)
+    killed, whole = Run(Path(shutil.copytree(finished.folder, tmp_path / "killed"))), Run(finished.folder)
+    (killed.folder / "result.json").unlink()
+    loop.train(finished.recipe, root=small_data, weights=None, folder=killed.folder)
+    assert killed.read_json("result.json") == whole.read_json("result.json")
+    for mine, other in zip(killed.read_arrays("final.npz"), whole.read_arrays("final.npz"), strict=True):
+        assert np.array_equal(mine, other)
+
+
+def test_two_processes_never_train_in_one_folder(finished: Finished, small_data: Path) -> None:
+    from ml_models.training import Run, train
+
+    with Run(finished.folder).held(), pytest.raises(DataError, match="Another process"):
+        train(finished.recipe, root=small_data, weights=None, folder=finished.folder)
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(
@@ -119,7 +145,9 @@ def test_a_stopped_run_goes_on_to_the_same_end(
     rows = stopped.read_json("history.json")
     stopped.write_json("history.json", [*rows, {"epoch": 2, "step": 1, "steps": 12}])
     assert len(stopped.history()) == 1
-    loop.train(finished.recipe, root=small_data, weights=finished.weights, folder=stopped.folder)
+    # ImageNet's weights are not asked for again.
+    assert stopped.begun
+    loop.train(finished.recipe, root=small_data, weights=None, folder=stopped.folder)
     ours, theirs = stopped.history(), whole.history()
     assert ours[0] == theirs[0]
     for key in ("loss", "accuracy", "val_loss"):
