@@ -31,7 +31,10 @@ def release_is_fit(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
 def chosen_releases_are_fit(
     app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """What administrators have chosen. Runs with `migrate` and `check --database default`."""
+    """What administrators have chosen. Runs with `migrate` and `check --database default`.
+
+    Without the release that runs along only the comparison is missing, so it keeps nobody from deploying.
+    """
     found: list[CheckMessage] = []
     for slot, release in releases.chosen_releases().items() if databases else ():
         if slot == Slot.ACTIVE and settings.DERMA_RELEASE:
@@ -40,7 +43,10 @@ def chosen_releases_are_fit(
             releases.verified(release)
         except ReleaseError as error:
             hint = "Put its folder back in order, or choose another release in the administration."
-            found.append(Error(str(error), hint=hint, id="derma.E008"))
+            if slot == Slot.SHADOW:
+                found.append(Caution(str(error), hint=hint, id="derma.W002"))
+            else:
+                found.append(Error(str(error), hint=hint, id="derma.E008"))
     return found
 
 

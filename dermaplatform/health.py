@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from diagnosis.selectors import inference_worker_state
+from diagnosis.selectors import inference_worker_state, refusals
 
 _PING_SECONDS = 0.1
 
@@ -49,6 +49,10 @@ class HealthSerializer(serializers.Serializer[Any]):
     broker = serializers.CharField()
     worker = serializers.CharField()
     missing = serializers.ListField(child=serializers.CharField(), help_text="Which of them are not `ok`.")
+    refusals = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Why inference processes take no jobs, a sentence each, also while others are fit.",
+    )
 
 
 class HealthView(APIView):
@@ -60,10 +64,12 @@ class HealthView(APIView):
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def get(self, request: Request) -> Response:
         parts = {"web": "ok", "database": database_state(), "broker": broker_state()}
-        parts["worker"] = inference_worker_state() if parts["database"] == "ok" else "unknown"
+        is_readable = parts["database"] == "ok"
+        parts["worker"] = inference_worker_state() if is_readable else "unknown"
         missing = [name for name, state in parts.items() if state != "ok"]
+        refused = refusals() if is_readable else []
         return Response(
-            {"status": "unavailable" if missing else "ok", **parts, "missing": missing},
+            {"status": "unavailable" if missing else "ok", **parts, "missing": missing, "refusals": refused},
             status=503 if missing else 200,
             headers={"Cache-Control": "no-store"},
         )

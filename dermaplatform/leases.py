@@ -108,6 +108,11 @@ class Leases(Generic[Row]):
             log.warning("leases_expired", job=self.model.__name__, rows=lost)
         return len(lost)
 
+    def ring_again(self, task: Task, pk: int) -> None:
+        """Ring for a row whose message somebody took who cannot do the job; nothing if it is not due."""
+        if self.due().filter(pk=pk).update(rung_at=timezone.now()):
+            ring_now(task, pk, expires=timedelta(seconds=settings.DERMA_RING_AGAIN_SECONDS))
+
     def ring_overdue(self, task: Task) -> int:
         """Ring again for due rows whose last ring nobody answered, oldest first; the number of rings.
 

@@ -359,10 +359,11 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
-    # What two serializers would name alike.
+    # What two serializers would name alike, or two fields differently.
     "ENUM_NAME_OVERRIDES": {
         "ExceptionKindEnum": "appointments.models.ExceptionKind",
         "LengthsEnum": "appointments.models.schedule.LENGTH_CHOICES",
+        "ReasonsEnum": "diagnosis.api.serializers.REASONS",
     },
     "TITLE": "Derma",
     "DESCRIPTION": "Send a dermatoscopic image, read the calibrated result, see a doctor about it.",

@@ -57,6 +57,8 @@ def _sorted(analysis: Analysis) -> list[tuple[str, float]]:
 
 def _remarks(analysis: Analysis) -> str:
     sentences = [wording.reason_sentence(reason) for reason in analysis.reasons]
+    if analysis.withholds_probabilities:
+        sentences.append(wording.figures_mean_little())
     if analysis.problem:
         sentences.append(wording.job_problem(analysis.problem))
     return " ".join(sentences)

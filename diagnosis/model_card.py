@@ -178,8 +178,8 @@ def _levels(test: Mapping[str, Any]) -> Table:
             if f"share_{level}" in urgency
         ],
         _(
-            "“%(soon)s” or above finds %(found)s of what is malignant or pre-cancer and "
-            "is given to %(alarms)s of the others."
+            "Before any image is refused, the sum for “%(soon)s” or above is reached by %(found)s of what is "
+            "malignant or pre-cancer and by %(alarms)s of the others."
         )
         % {
             "soon": wording.urgency_word(Urgency.SOON),
@@ -231,6 +231,7 @@ def _subgroups(test: Mapping[str, Any]) -> list[Table]:
             ],
             _(
                 "Groups with few images have wide intervals: differences inside of them may be chance. "
+                "Each group has a threshold of its own for that specificity. "
                 "A dash means too few serious spots to tell."
             ),
         )

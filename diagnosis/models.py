@@ -43,6 +43,11 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 
 UNKNOWN_SITE = "unknown"
 
+# Of such pictures the network has never seen any: its figures mean nothing, whatever they are.
+STRANGE = frozenset(
+    {taxonomy.Reason.PHONE_PHOTO, taxonomy.Reason.NOT_A_LESION, taxonomy.Reason.OUT_OF_DOMAIN}
+)
+
 
 class ImageType(models.TextChoices):
     DERMATOSCOPIC = taxonomy.ImageType.DERMATOSCOPIC.value
@@ -178,8 +183,8 @@ class Analysis(LeasedRow):
 
     @property
     def withholds_probabilities(self) -> bool:
-        """Whether figures would mislead: the network has never seen images of this kind."""
-        return self.is_done and taxonomy.Reason.PHONE_PHOTO in self.reasons
+        """Whether figures would mislead, so that the patient's page has none."""
+        return self.is_done and not STRANGE.isdisjoint(self.reasons)
 
     def move(self, to: Status, *, note: str = "", **changes: Any) -> bool:
         """Go to status `to` if this analysis still is where it was when it was read; False if it is not.

@@ -7,10 +7,10 @@ from functools import lru_cache
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from diagnosis import wording
+from diagnosis import releases, wording
 from diagnosis.models import WITHOUT_RESULT, Analysis
-from ml_models import runtime
-from ml_models.taxonomy import Reason, Urgency
+from ml_models.release import Card, ReleaseError, read_card, release_path
+from ml_models.taxonomy import Urgency
 
 # From this age of an analysis on, in seconds: how long a waiting page pauses between two looks.
 _PACES = ((60, 10), (15, 3), (0, 1))
@@ -36,6 +36,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class ReasonText:
+    """One reason in words; `remedy` is empty where a better picture would not help."""
+
+    code: str
     sentence: str
     remedy: str
 
@@ -72,7 +75,7 @@ def bars(probabilities: dict[str, float]) -> list[Bar]:
 
 def reasons(analysis: Analysis) -> list[ReasonText]:
     return [
-        ReasonText(wording.reason_sentence(reason), wording.reason_remedy(reason))
+        ReasonText(reason, wording.reason_sentence(reason), wording.reason_remedy(reason))
         for reason in analysis.reasons
     ]
 
@@ -99,14 +102,21 @@ def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
     return sorted(found, key=lambda todo: _TODO_ORDER.get(todo.analysis.urgency, len(_TODO_ORDER)))
 
 
-def is_phone_photo(analysis: Analysis) -> bool:
-    return Reason.PHONE_PHOTO in analysis.reasons
+def card(release: str) -> Card | None:
+    """What a result says of the release that made it; None where that is no longer installed."""
+    try:
+        return _card(release)
+    except ReleaseError:
+        return None
+
+
+# What fails is never kept: a release may be installed, or put back in order, while this process runs.
+@lru_cache(maxsize=8)
+def _card(release: str) -> Card:
+    return read_card(release_path(release))
 
 
 @lru_cache(maxsize=8)
-def card(release: str) -> runtime.Card | None:
-    """The card of a release, None where it is no longer installed."""
-    try:
-        return runtime.read_card(runtime.release_path(release))
-    except runtime.ReleaseError:
-        return None
+def verified_card(release: str) -> Card:
+    """The card of a release whose files are what was measured, hashed once a process. Raises ReleaseError."""
+    return releases.verified(release)

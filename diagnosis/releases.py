@@ -38,6 +38,31 @@ def active_release() -> str:
     return change.release if change else folder.default_release()
 
 
+def active_or_none() -> str:
+    """The same; nothing if nothing names one, which health and the checks say louder."""
+    try:
+        return active_release()
+    except ReleaseError:
+        return ""
+
+
+def release_before() -> str:
+    """The release that rolling back returns to; nothing if there is none.
+
+    Choices form a stack: who returns to the release before takes the present one away, so that the next
+    rollback does not lead back to what was left. Any other choice comes on top.
+    """
+    stack: list[str] = []
+    changes = ReleaseChange.objects.filter(slot=Slot.ACTIVE).order_by("number")
+    for previous, release in changes.values_list("previous", "release"):
+        stack = stack or [previous]
+        if stack[-2:-1] == [release]:
+            stack.pop()
+        else:
+            stack.append(release)
+    return stack[-2] if len(stack) > 1 else ""
+
+
 def shadow_release() -> str:
     """The name of the release that runs along, or nothing. Never the active one."""
     change = latest(Slot.SHADOW)
@@ -92,7 +117,7 @@ def activate(*, release: str, reason: str, by: User, seen: int) -> ReleaseChange
             _("DERMA_RELEASE in the environment names %(release)s: while it is set, nothing else is taken."),
             params={"release": settings.DERMA_RELEASE},
         )
-    before = active_release()
+    before = active_or_none()
     if release == before:
         raise ValidationError(_("%(release)s answers patients already."), params={"release": release})
     with transaction.atomic():
@@ -105,19 +130,22 @@ def activate(*, release: str, reason: str, by: User, seen: int) -> ReleaseChange
 
 
 def roll_back(*, by: User, seen: int) -> ReleaseChange:
-    """Return to the release that was active before the present one."""
+    """Return to the release that was active before the present one, as `activate` does."""
     change = latest(Slot.ACTIVE)
-    if change is None:
+    if change and change.number != seen:
+        raise _overtaken()
+    before = release_before()
+    if not change or not before:
         raise ValidationError(_("No release was active before this one."))
     reason = _("Rolled back from %(release)s.") % {"release": change.release}
-    return activate(release=change.previous, reason=reason, by=by, seen=seen)
+    return activate(release=before, reason=reason, by=by, seen=seen)
 
 
 def run_along(*, release: str, reason: str, by: User, seen: int) -> ReleaseChange:
     """Have `release` judge live images silently; an empty name ends it. Raises ValidationError."""
     change = latest(Slot.SHADOW)
     before = change.release if change else ""
-    if release and release == active_release():
+    if release and release == active_or_none():
         raise ValidationError(
             _("%(release)s answers patients: there would be nothing to compare."),
             params={"release": release},
@@ -151,7 +179,11 @@ def _choose(slot: Slot, release: str, before: str, *, reason: str, by: User, see
         with transaction.atomic():
             change.save()
     except IntegrityError as error:
-        raise ValidationError(
-            _("Somebody else has changed this in the meantime. Nothing was changed now; look again.")
-        ) from error
+        raise _overtaken() from error
     return change
+
+
+def _overtaken() -> ValidationError:
+    return ValidationError(
+        _("Somebody else has changed this in the meantime. Nothing was changed now; look again.")
+    )

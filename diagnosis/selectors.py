@@ -15,9 +15,16 @@ def living_workers() -> QuerySet[WorkerHeartbeat]:
     return WorkerHeartbeat.objects.filter(at__gte=timezone.now() - HEARTBEAT_MAX_AGE).order_by("worker")
 
 
+def fit_workers() -> QuerySet[WorkerHeartbeat]:
+    """Those of them that are warmed up and take jobs."""
+    return living_workers().filter(refusal="")
+
+
+def refusals() -> list[str]:
+    """Why the others take none: one sentence a process."""
+    return list(living_workers().exclude(refusal="").values_list("refusal", flat=True))
+
+
 def inference_worker_state() -> str:
-    """`ok` if one of them is warmed up and takes jobs, else what is wrong."""
-    refusals = list(living_workers().values_list("refusal", flat=True))
-    if "" in refusals:
-        return "ok"
-    return refusals[0] if refusals else "no worker is ready"
+    """`ok` if one of them is fit, else what is wrong."""
+    return "ok" if fit_workers().exists() else next(iter(refusals()), "no worker is ready")

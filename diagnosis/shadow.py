@@ -1,7 +1,9 @@
 """The release that runs along: it judges what was answered already, while its process has nothing to do.
 
-A person never waits for it. It begins only when no job has run for a moment, takes one image at a time, and
-keeps two judgements and two durations, but neither the image nor whose it was.
+It never changes or holds back a result. It begins only when its process has had no job for a moment, and
+takes one step at a time: load its release, or judge one image. A job that arrives meanwhile, in this process
+or in another one of the machine, shares the processor with that step until it ends. What is kept are two
+judgements and two durations, but neither the image nor whose it was.
 """
 
 import threading

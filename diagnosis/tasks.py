@@ -7,9 +7,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
 from dermaplatform.celery import default_task, inference_task
-from diagnosis import jobs
+from diagnosis import jobs, selectors
 from diagnosis.models import Analysis
-from diagnosis.worker import NotReadyError, ready_worker
+from diagnosis.worker import NotReadyError, process_name, ready_worker
 from ml_models import imaging
 from ml_models.runtime import Engine
 from ml_models.taxonomy import ImageType
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 # After these another attempt can help. Anything else ends the claim like a crash: when the lease runs out.
 TRANSIENT = (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded)
 
+PAUSE_SECONDS = 1.0  # of a process that is not fit, after each job that it has passed on
+
 
 @inference_task()
 def analyse(analysis_id: int) -> None:
@@ -26,7 +28,8 @@ def analyse(analysis_id: int) -> None:
     try:
         worker, engine = ready_worker()
     except (NotReadyError, SoftTimeLimitExceeded):
-        return  # the row stays queued and is rung again, for a worker that is fit
+        _pass_on(analysis_id)
+        return
     analysis = jobs.claim(analysis_id)
     if analysis is None:
         return
@@ -39,6 +42,16 @@ def analyse(analysis_id: int) -> None:
     else:
         if milliseconds is not None:
             worker.shadow.offer(analysis.pk, milliseconds)
+
+
+def _pass_on(analysis_id: int) -> None:
+    """Ring for a process that is fit. While none is, the row waits until the sweep rings.
+
+    The pause keeps this process busy, or it would take the same message again before the others can.
+    """
+    if selectors.fit_workers().exclude(worker=process_name()).exists():
+        jobs.leases.ring_again(analyse, analysis_id)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _examine(engine: Engine, analysis: Analysis) -> float | None:

@@ -103,6 +103,10 @@ _REASON_REMEDIES: dict[str, Text] = {
     Reason.PHONE_PHOTO: _("If somebody near you has a dermatoscope, a picture through it can be assessed."),
 }
 
+_FIGURES_MEAN_LITTLE = _(
+    "The computer has never learned from pictures of this kind, so these values mean little."
+)
+
 _STATUS_WORDS: dict[str, Text] = {
     "queued": _("Waiting its turn"),
     "running": _("Being analysed"),
@@ -228,6 +232,11 @@ def reason_sentence(reason: str) -> str:
 def reason_remedy(reason: str) -> str:
     """How to take a better picture; empty where a better picture would not help."""
     return str(_REASON_REMEDIES.get(reason, ""))
+
+
+def figures_mean_little() -> str:
+    """What stands beside the probabilities of a picture whose patient's page withholds them."""
+    return str(_FIGURES_MEAN_LITTLE)
 
 
 def status_word(status: str) -> str:

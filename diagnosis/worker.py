@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from diagnosis import jobs, releases, shadow
+from diagnosis import jobs, releases, selectors, shadow
 from diagnosis.models import Analysis, WorkerHeartbeat
 from ml_models.runtime import Engine, ReleaseError, release_path
 
@@ -31,11 +31,22 @@ class NotReadyError(RuntimeError):
     """This process refuses to take jobs: its network is not the one that was released."""
 
 
+def process_name() -> str:
+    """This process in the table of heartbeats."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def beat_seconds() -> float:
+    """Between two heartbeats: three fit into a lease, and into the age at which one no longer counts."""
+    lease: int = settings.DERMA_LEASE_SECONDS
+    return min(lease, selectors.HEARTBEAT_MAX_AGE.total_seconds()) / 3
+
+
 class InferenceWorker:
     """Load, warm up, then beat: one row a process, renewed together with the lease of the running job."""
 
     def __init__(self) -> None:
-        self.id = f"{socket.gethostname()}:{os.getpid()}"
+        self.id = process_name()
         self.engine: Engine | None = None
         self.refusal = ""
         self.taken: str | None = None  # the release that was asked for last, refused or not
@@ -115,7 +126,7 @@ class InferenceWorker:
         return 0.0 if self._held else time.monotonic() - self._idle_since
 
     def _beat_on(self) -> None:
-        while not self._stop.wait(settings.DERMA_LEASE_SECONDS / 3):
+        while not self._stop.wait(beat_seconds()):
             try:
                 self._beat()
                 self._look_around()

@@ -289,21 +289,23 @@ def test_no_page_calls_a_spot_benign_normal_or_healthy(
         assert not re.search(r"\b(benign|normal|healthy|all clear|malignant)\b", words)
 
 
-def test_figures_of_a_phone_picture_are_withheld(
-    browse: Browse, make: Callable[..., Analysis], alice: User
+@pytest.mark.parametrize("reason", ["phone_photo", "not_a_lesion", "out_of_domain"])
+def test_figures_of_a_picture_that_the_computer_cannot_know_are_withheld(
+    browse: Browse, make: Callable[..., Analysis], alice: User, reason: str
 ) -> None:
-    analysis = make(alice, **RESULT, urgency="cannot_assess", reasons=["phone_photo"], image_type="phone")
+    analysis = make(alice, **RESULT, urgency="cannot_assess", reasons=[reason])
     words = text(browse(alice).get(analysis.get_absolute_url()))
     assert "This does not mean that the spot is harmless." in words
-    assert wording.reason_sentence("phone_photo") in words
+    assert wording.reason_sentence(reason) in words
     assert "65 %" not in words
     assert "Melanoma" not in words
 
 
+@pytest.mark.parametrize("reason", ["uncertain", "blurred"])
 def test_figures_of_an_uncertain_result_are_folded_behind_a_warning(
-    browse: Browse, make: Callable[..., Analysis], alice: User
+    browse: Browse, make: Callable[..., Analysis], alice: User, reason: str
 ) -> None:
-    analysis = make(alice, **RESULT, urgency="cannot_assess", reasons=["uncertain"])
+    analysis = make(alice, **RESULT, urgency="cannot_assess", reasons=[reason])
     page = browse(alice).get(analysis.get_absolute_url()).content.decode()
     fold = page[page.index("<details", page.index("</header>")) :]
     assert fold.index("do not draw conclusions") < fold.index("65\u00a0%")

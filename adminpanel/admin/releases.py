@@ -18,7 +18,6 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from diagnosis import comparison, releases, selectors
 from diagnosis.models import ReleaseChange, Slot
-from ml_models.release import ReleaseError
 
 _HISTORY = 50
 _LIST = "admin:diagnosis_releasechange_changelist"
@@ -72,11 +71,11 @@ class ReleaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        change = releases.latest(Slot.ACTIVE)
         context = {
             "installed": releases.installed(),
-            "active": _active(),
-            "change": change,
+            "active": releases.active_or_none(),
+            "seen": _number(Slot.ACTIVE),  # read first: a choice made meanwhile refuses the button
+            "before": releases.release_before(),
             "shadow": releases.latest(Slot.SHADOW),
             "override": settings.DERMA_RELEASE,
             "workers": selectors.living_workers(),
@@ -158,7 +157,7 @@ class ReleaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             "form": form,
             "button": button,
-            "active": _active(),
+            "active": releases.active_or_none(),
             "candidate": release,
             "for_patients": slot == Slot.ACTIVE,
         }
@@ -170,14 +169,6 @@ class ReleaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         common = self.admin_site.each_context(request) | {"title": title, "opts": self.opts}
         template = f"admin/adminpanel/releases/{name}.html"
         return TemplateResponse(request, template, common | context, status=status)
-
-
-def _active() -> str:
-    """The release in force; nothing if none is named, which health and the checks say louder."""
-    try:
-        return releases.active_release()
-    except ReleaseError:
-        return ""
 
 
 def _known(release: str) -> str:

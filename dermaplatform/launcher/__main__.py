@@ -86,7 +86,7 @@ class Launcher:
         finally:
             supervisor.end(process)
         if process.returncode > 0:
-            say("The database could not be prepared; the reason stands above.", warning=True)
+            say("Derma was not started; the reason stands above.", warning=True)
         return process.returncode == 0 and not self._must_stop()
 
     def _services(self, listener: int) -> list[Service]:

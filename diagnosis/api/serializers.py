@@ -6,9 +6,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from diagnosis import wording
+from diagnosis import presentation, wording
 from diagnosis.models import UNKNOWN_SITE, Analysis, ImageType, Status
 from ml_models.taxonomy import CODES, LOCALIZATIONS, Reason, Urgency
+
+REASONS = [reason.value for reason in Reason]
 
 
 class Upload(serializers.Serializer[Any]):
@@ -31,6 +33,17 @@ class ListQuery(serializers.Serializer[Any]):
     patient = serializers.UUIDField(required=False)
 
 
+class ReasonInWords(serializers.Serializer[Any]):
+    """One of the `reasons`, as people read it on the pages."""
+
+    code = serializers.ChoiceField(choices=REASONS, help_text="The code that stands in `reasons`.")
+    sentence = serializers.CharField(help_text="Why, for the patient to read.")
+    remedy = serializers.CharField(
+        allow_blank=True,
+        help_text="How to take a better picture; empty where a better picture would not help.",
+    )
+
+
 class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     """An analysis. Result fields are null until `status` is `done`; names are those of the classifier."""
 
@@ -43,10 +56,20 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     )
     page = serializers.SerializerMethodField(help_text="The result as a page for people.")
     top = serializers.SerializerMethodField(help_text="Code of the class with the highest probability.")
-    probabilities = serializers.SerializerMethodField(help_text="Calibrated, by class code; they sum to 1.")
+    probabilities = serializers.SerializerMethodField(
+        help_text=(
+            "Calibrated, by class code; they sum to 1. With the reasons `phone_photo`, `not_a_lesion` and "
+            "`out_of_domain` they mean nothing: do not show them to the patient."
+        )
+    )
     urgency = serializers.SerializerMethodField()
     reasons = serializers.ListField(
-        child=serializers.ChoiceField(choices=[r.value for r in Reason]), read_only=True
+        child=serializers.ChoiceField(choices=REASONS),
+        read_only=True,
+        help_text="Codes of why it was raised or could not be assessed; mostly empty.",
+    )
+    reasons_in_words = serializers.SerializerMethodField(
+        help_text="The same reasons in the same order, in the language of the request."
     )
     release = serializers.SerializerMethodField(help_text="The release of the classifier that answered.")
     message = serializers.SerializerMethodField(help_text="What to tell the person.")
@@ -69,6 +92,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "probabilities",
             "urgency",
             "reasons",
+            "reasons_in_words",
             "release",
             "message",
         )
@@ -96,6 +120,10 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     @extend_schema_field(serializers.ChoiceField(choices=[u.value for u in Urgency], allow_null=True))
     def get_urgency(self, analysis: Analysis) -> str | None:
         return analysis.urgency or None
+
+    @extend_schema_field(ReasonInWords(many=True))
+    def get_reasons_in_words(self, analysis: Analysis) -> Any:
+        return ReasonInWords(presentation.reasons(analysis), many=True).data
 
     def get_release(self, analysis: Analysis) -> str | None:
         return analysis.release or None

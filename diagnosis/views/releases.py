@@ -12,12 +12,18 @@ from ml_models.release import Card, ReleaseError
 @never_cache
 @require_safe
 def classifier(request: HttpRequest, release: str = "") -> HttpResponse:
-    """The release that answers patients now, or the one that made an older result."""
+    """The release that answers patients now, or the one that made an older result.
+
+    503, and why, where its files are not what was measured.
+    """
+    active = releases.active_or_none()
+    name = release or active
+    _card(name)  # 404 where it is not installed
     try:
-        active = releases.active_release()
-    except ReleaseError:
-        active = ""
-    card = _card(release or active)
+        card = presentation.verified_card(name)
+    except ReleaseError as error:
+        refusal = {"release": name, "problem": str(error)}
+        return render(request, "diagnosis/releases/refused.html", refusal, status=503)
     context = {
         "card": card,
         "is_active": card.name == active,

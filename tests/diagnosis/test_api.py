@@ -15,8 +15,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from diagnosis import tasks
 from diagnosis.models import Analysis
+from ml_models.taxonomy import Reason, Urgency
 from tests import images
-from tests.conftest import StandInEngine
+from tests.conftest import StandInEngine, assessment
 
 App = Callable[[User], APIClient]
 Submit = Callable[..., Analysis]
@@ -52,6 +53,24 @@ def test_an_image_sent_by_an_app_becomes_a_result(alice: User, app_of: App, engi
     assert body["body_site"] == "lower extremity"
     assert body["probabilities"].keys() == {"ak", "bcc", "bkl", "df", "mel", "nv", "scc", "vasc"}
     assert "not a diagnosis" in body["message"]
+
+
+def test_why_an_image_could_not_be_assessed_is_said_in_words(
+    alice: User, app_of: App, engine: StandInEngine
+) -> None:
+    engine.answer = assessment(urgency=Urgency.CANNOT_ASSESS, reasons=(Reason.TOO_DARK, Reason.UNCERTAIN))
+    client = app_of(alice)
+    sent = send(client).json()
+    assert sent["reasons_in_words"] == []
+    tasks.analyse(Analysis.objects.get().pk)
+    body = client.get(sent["url"]).json()
+    assert body["reasons"] == ["too_dark", "uncertain"]
+    assert [reason["code"] for reason in body["reasons_in_words"]] == body["reasons"]
+    assert body["reasons_in_words"][0] == {
+        "code": "too_dark",
+        "sentence": "The picture is too dark.",
+        "remedy": "Go to a window or switch on a light, and keep your shadow off the spot.",
+    }
 
 
 def test_before_the_result_its_fields_are_null(alice: User, app_of: App) -> None:

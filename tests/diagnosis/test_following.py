@@ -1,11 +1,14 @@
 """A running worker has the active release before its next job; one that is refused takes none."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.utils import timezone
 
 from accounts.models import User
+from dermaplatform import leases
 from diagnosis import releases, tasks, worker
 from diagnosis.models import Analysis, Status, WorkerHeartbeat
 from diagnosis.selectors import inference_worker_state
@@ -94,6 +97,37 @@ def test_a_new_release_that_fails_takes_no_job_until_it_is_rolled_back(
     assert examined(waiting).release == "old-1"
     standing._beat()
     assert inference_worker_state() == "ok"
+
+
+def test_a_process_that_is_not_fit_passes_a_job_on_and_pauses(
+    alice: User, submit: Submit, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    slept: list[float] = []
+
+    def heard(task: object, pk: int, *, expires: timedelta) -> bool:
+        rung.append(pk)
+        return True
+
+    monkeypatch.setattr(leases, "ring_now", heard)
+    monkeypatch.setattr("time.sleep", slept.append)
+    shelf.faults["old-1"] = ReleaseError("A file is another.")
+    waiting = submit(alice)
+    waiting.rung_at -= timedelta(minutes=1)
+    waiting.save()
+    examined(waiting)
+    assert (rung, slept) == ([], [])  # nobody is fit: the sweep rings
+    WorkerHeartbeat.objects.create(worker="other:1", release="old-1", at=timezone.now())
+    examined(waiting)
+    assert (rung, slept) == ([waiting.pk], [1.0])
+    assert waiting.status == Status.QUEUED
+    assert waiting.rung_at > timezone.now() - timedelta(seconds=30)  # and not again by the sweep
+    Analysis.objects.filter(pk=waiting.pk).update(not_before=timezone.now() + timedelta(minutes=1))
+    examined(waiting)
+    assert rung == [waiting.pk]  # not due: nothing to ring for
+    WorkerHeartbeat.objects.filter(worker="other:1").update(refusal="This one neither.")
+    examined(waiting)
+    assert len(slept) == 2
 
 
 def test_a_folder_with_another_release_in_it_is_refused(

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -135,6 +136,14 @@ def test_while_a_job_runs_the_heartbeat_renews_its_lease(
     with standing.holding(analysis):
         standing._beat()
     assert not jobs.leases.abandoned().exists()
+
+
+@pytest.mark.parametrize(("lease", "seconds"), [(6, 2.0), (15, 5.0), (300, 5.0)])
+def test_three_heartbeats_fit_into_a_lease_and_into_the_patience_of_health(
+    settings: Any, lease: int, seconds: float
+) -> None:
+    settings.DERMA_LEASE_SECONDS = lease
+    assert worker.beat_seconds() == seconds
 
 
 def test_the_sweep_rings_again_for_what_nobody_heard(

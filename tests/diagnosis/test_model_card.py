@@ -1,6 +1,5 @@
 """The card of a release as a public page: it shows what the card has, and leaves out what it has not."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +9,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from diagnosis import model_card, presentation
+from diagnosis import model_card, releases
 from diagnosis.models import Analysis
 from ml_models import release as folder
+from tests.releases import copy_release, damage, forget_cards
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><style>text{fill:red}</style></svg>'
 MEASURED: dict[str, Any] = {
@@ -39,22 +39,22 @@ MEASURED: dict[str, Any] = {
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Path]:
     """The default release, as one that was measured in every way."""
     settings.DERMA_RELEASE = ""
-    card = json.loads((folder.release_path(folder.default_release()) / folder.CARD).read_text())
     path = tmp_path / "releases" / "whole-1"
-    (path / "plots").mkdir(parents=True)
+    copy_release(folder.release_path(folder.default_release()), path)
+    card = json.loads((path / folder.CARD).read_text())
+    (path / "plots").mkdir(exist_ok=True)
+    (path / "plots" / "roc.svg").unlink(missing_ok=True)  # a link to the real one
     (path / "plots" / "roc.svg").write_bytes(SVG)
-    card["name"] = "whole-1"
     card["plots"] = {"roc": "plots/roc.svg", "confusion": "golden.json", "reliability": "../x.svg"}
-    card["files"]["plots/roc.svg"] = {"size": len(SVG), "sha256": hashlib.sha256(SVG).hexdigest()}
     card["metrics"]["test"] |= MEASURED
     card["metrics"]["test"]["views"]["8"]["ci"] = {"accuracy": [0.79, 0.84], "recall": {"mel": [0.51, 0.67]}}
     card["explanation"] = {"shown": True, "test": {"val": {"loss_by_map": 0.4}}}
-    (path / folder.CARD).write_text(json.dumps(card))
+    folder.seal(path, card)
     (path.parent / "DEFAULT").write_text("whole-1")
     monkeypatch.setattr(folder, "RELEASES", path.parent)
-    presentation.card.cache_clear()
+    forget_cards()
     yield path
-    presentation.card.cache_clear()
+    forget_cards()
 
 
 def test_anybody_reads_the_card_of_the_release_that_answers(client: Client, db: None) -> None:
@@ -140,6 +140,39 @@ def test_a_release_that_is_not_there_has_no_card(client: Client, db: None, name:
     assert client.get(f"/about/classifier/{name}/").status_code == 404
 
 
+def test_a_release_installed_later_has_a_card_at_once(client: Client, release: Path, db: None) -> None:
+    hidden = release.rename(release.with_name("not-yet"))
+    assert client.get("/about/classifier/whole-1/").status_code == 404
+    hidden.rename(release)
+    assert client.get("/about/classifier/whole-1/").status_code == 200
+
+
+def test_a_release_whose_files_are_others_shows_no_figures(
+    client: Client, release: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (release / folder.GOLDEN).read_text()
+    damage(release)
+    for url in ("/about/classifier/", "/about/classifier/whole-1/"):
+        refused = client.get(url)
+        page = refused.content.decode()
+        assert refused.status_code == 503
+        assert "The figures of whole-1 are not shown" in page
+        assert "The file golden.json of the release whole-1 is not the one that was released." in page
+        assert "Class by class" not in page
+    (release / folder.GOLDEN).write_text(whole)
+    assert "Class by class" in client.get("/about/classifier/").content.decode()
+    monkeypatch.setattr(releases, "verified", None)  # hashed once, and not for each visitor
+    assert client.get("/about/classifier/").status_code == 200
+
+
+def test_a_release_whose_figures_were_changed_shows_none(client: Client, release: Path, db: None) -> None:
+    card = release / folder.CARD
+    card.write_text(card.read_text().replace("0.91", "0.99"))
+    refused = client.get("/about/classifier/")
+    assert refused.status_code == 503
+    assert "The card of the release whole-1 is not the one that was released." in refused.content.decode()
+
+
 def test_an_older_release_says_that_it_is_one(
     client: Client, release: Path, settings: Any, alice: User, browse: Callable[[User], Client]
 ) -> None:
@@ -159,5 +192,6 @@ def test_a_result_leads_to_the_card_of_the_release_that_made_it(
     engine.answer = assessment(release="whole-1")
     analysis = submit(alice)
     tasks.analyse(analysis.pk)
+    damage(release)  # neither hashed nor refused for a result that exists
     page = browse(alice).get(analysis.get_absolute_url()).content.decode()
     assert 'href="/about/classifier/whole-1/"' in page

@@ -1,6 +1,5 @@
 """Which release answers: chosen by administrators with a reason, refused where it does not match."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,50 +12,28 @@ from django.test import Client
 
 from accounts.models import User
 from dermaplatform import checks
-from diagnosis import presentation, releases
+from dermaplatform.launcher import prepare
+from diagnosis import releases
 from diagnosis.models import ReleaseChange, Slot
 from ml_models import release as folder
+from tests.releases import copy_release, damage, edit_card, forget_cards
 
-OLD, NEW = "old-1", "new-2"
-
-
-def copy_release(source: Path, target: Path) -> None:
-    """A release under another name: its files are shared, its card is its own."""
-    for file in source.rglob("*"):
-        copied = target / file.relative_to(source)
-        if file.is_dir():
-            copied.mkdir(parents=True)
-        elif file.name != folder.CARD:
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            copied.symlink_to(file)
-    edit_card(source, target, name=target.name)
-
-
-def edit_card(source: Path, target: Path, **changes: Any) -> None:
-    card = json.loads((source / folder.CARD).read_text())
-    (target / folder.CARD).write_text(json.dumps(card | changes))
+OLD, NEW, THIRD = "old-1", "new-2", "third-3"
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Path]:
-    """Two good releases side by side, of which the first is the default."""
+    """Good releases side by side, of which the first is the default."""
     settings.DERMA_RELEASE = ""
     source = folder.release_path(folder.default_release())
     root = tmp_path / "releases"
-    for name in (OLD, NEW):
+    for name in (OLD, NEW, THIRD):
         copy_release(source, root / name)
     (root / "DEFAULT").write_text(OLD)
     monkeypatch.setattr(folder, "RELEASES", root)
-    presentation.card.cache_clear()
+    forget_cards()
     yield root
-    presentation.card.cache_clear()
-
-
-def damage(release: Path) -> None:
-    golden = release / folder.GOLDEN
-    content = golden.read_text()
-    golden.unlink()
-    golden.write_text(content + " ")
+    forget_cards()
 
 
 def activate(eve: User, release: str = NEW, seen: int = 0) -> ReleaseChange:
@@ -81,6 +58,64 @@ def test_rolling_back_returns_to_the_release_before(tree: Path, eve: User) -> No
     assert releases.active_release() == OLD
     assert change.reason == f"Rolled back from {NEW}."
     assert ReleaseChange.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "before"),
+    [
+        ([], ""),
+        ([NEW], OLD),
+        ([NEW, OLD], ""),  # back where it began
+        ([NEW, OLD, THIRD], OLD),  # and not the one that was left
+        ([NEW, THIRD], NEW),
+        ([NEW, THIRD, NEW], OLD),
+        ([NEW, THIRD, OLD], THIRD),  # straight to the first: a choice like any other
+    ],
+)
+def test_rolling_back_never_leads_to_what_was_rolled_back(
+    tree: Path, eve: User, chosen: list[str], before: str
+) -> None:
+    previous = OLD
+    for number, release in enumerate(chosen, 1):
+        ReleaseChange.objects.create(
+            slot=Slot.ACTIVE, number=number, release=release, previous=previous, reason="x", by=eve
+        )
+        previous = release
+    assert releases.release_before() == before
+    if before:
+        assert releases.roll_back(by=eve, seen=len(chosen)).release == before
+    else:
+        with pytest.raises(ValidationError, match="No release was active"):
+            releases.roll_back(by=eve, seen=len(chosen))
+
+
+def test_who_rolls_back_from_an_old_page_is_told(tree: Path, eve: User) -> None:
+    activate(eve)
+    releases.roll_back(by=eve, seen=1)
+    with pytest.raises(ValidationError, match="Somebody else"):
+        releases.roll_back(by=eve, seen=1)  # the button pressed twice
+    assert releases.active_release() == OLD
+
+
+def test_where_nothing_is_active_an_administrator_can_choose(
+    tree: Path, eve: User, browse: Callable[[User], Client]
+) -> None:
+    (tree / "DEFAULT").unlink()
+    client = browse(eve)
+    assert client.get(LIST).status_code == 200
+    assert "No release answers patients now." in client.get(f"{LIST}activate/{NEW}/").content.decode()
+    client.post(f"{LIST}activate/{NEW}/", {"seen": 0, "reason": "Something has to answer."})
+    chosen = releases.latest(Slot.ACTIVE)
+    assert chosen is not None
+    assert (chosen.previous, chosen.release) == ("", NEW)
+    with pytest.raises(ValidationError, match="No release was active"):
+        releases.roll_back(by=eve, seen=1)
+    assert "Roll back to" not in client.get(LIST).content.decode()
+
+
+def test_where_nothing_is_active_a_release_may_run_along(tree: Path, eve: User) -> None:
+    (tree / "DEFAULT").unlink()
+    assert releases.run_along(release=NEW, reason="To compare.", by=eve, seen=0).release == NEW
 
 
 def test_there_is_nothing_to_roll_back_to_before_the_first_choice(tree: Path, eve: User) -> None:
@@ -208,6 +243,43 @@ def test_the_checks_name_a_chosen_release_that_does_not_match(tree: Path, eve: U
     assert error.id == "derma.E001"
 
 
+def test_a_release_that_runs_along_and_does_not_match_keeps_nobody_from_deploying(
+    tree: Path, eve: User
+) -> None:
+    releases.run_along(release=NEW, reason="To compare.", by=eve, seen=0)
+    shutil.rmtree(tree / NEW)
+    [caution] = checks.chosen_releases_are_fit(None, databases=["default"])
+    assert (caution.id, caution.is_serious()) == ("derma.W002", False)
+
+
+def test_a_chosen_release_that_does_not_match_does_not_stop_the_start(
+    tree: Path, eve: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    activate(eve)
+    damage(tree / NEW)
+    assert prepare.checks_pass()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_release_of_the_tree_that_does_not_match_stops_it_before_the_database_is_touched(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(prepare, "call_command", lambda name, **options: called.append(name))
+    monkeypatch.setenv("DERMA_STATE_DIR", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    assert prepare.main() == 0
+    assert "migrate" in called
+    called.clear()
+    capsys.readouterr()
+    damage(tree / OLD)
+    assert prepare.main() == 1
+    assert not called
+    [line] = capsys.readouterr().out.splitlines()
+    assert "golden.json of the release old-1 is not the one that was released." in line
+    assert line.endswith("Set DERMA_RELEASE to a folder in ml_models/releases.")
+
+
 LIST = "/admin/diagnosis/releasechange/"
 
 
@@ -226,6 +298,7 @@ def test_an_administrator_activates_with_a_reason_and_rolls_back_with_one_click(
     assert client.get(f"{LIST}back/").status_code == 405
     back = client.post(f"{LIST}back/", {"seen": 1}, follow=True)
     assert "From the next image on old-1 answers patients." in back.content.decode()
+    assert "Roll back to" not in back.content.decode()
     assert releases.active_release() == OLD
 
 

@@ -27,10 +27,10 @@ from accounts.models import (
     User,
 )
 from accounts.relations import revoke, share
-from diagnosis import tasks
+from diagnosis import exporting, tasks
 from diagnosis.models import Analysis
 from diagnosis.patients import age_on, reading, visible_patients
-from ml_models.taxonomy import Reason, Urgency
+from ml_models.taxonomy import CODES, Reason, Urgency
 from tests.conftest import StandInEngine, assessment, make_user
 from tests.test_pages import text
 
@@ -412,19 +412,30 @@ def test_a_doctor_reads_the_whole_result(shared: Analysis, chen: User, ask: Ask)
     assert record_of(shared.patient) in response.content.decode()
 
 
+@pytest.mark.parametrize("reason", [Reason.PHONE_PHOTO, Reason.NOT_A_LESION, Reason.OUT_OF_DOMAIN])
 def test_a_doctor_reads_what_the_patient_is_spared(
-    alice: User, chen: User, submit: Submit, engine: StandInEngine, ask: Ask
+    shared: Analysis, chen: User, engine: StandInEngine, ask: Ask, reason: Reason
 ) -> None:
-    share(patient=alice, doctor=chen)
-    analysis = submit(alice, image_type="phone")
-    engine.answer = assessment(urgency=Urgency.CANNOT_ASSESS, reasons=(Reason.PHONE_PHOTO,))
-    tasks.analyse(analysis.pk)
-    own = text(ask(alice, analysis.get_absolute_url()))
-    page = text(ask(chen, analysis.get_absolute_url()))
+    engine.answer = assessment(urgency=Urgency.CANNOT_ASSESS, reasons=(reason,))
+    tasks.analyse(shared.pk)
+    own = text(ask(shared.patient, shared.get_absolute_url()))
+    page = text(ask(chen, shared.get_absolute_url()))
     assert "Melanoma" not in own
     assert "Melanoma" in page
     assert "has never learned from pictures of this kind" in page
+    assert "The page of the patient does not show them." in page
     assert "What the computer noticed" in page
+
+
+@pytest.mark.parametrize(("reason", "little"), [(Reason.OUT_OF_DOMAIN, True), (Reason.BLURRED, False)])
+def test_the_copy_has_all_figures_and_says_which_mean_little(
+    alice: User, submit: Submit, engine: StandInEngine, reason: Reason, little: bool
+) -> None:
+    engine.answer = assessment(urgency=Urgency.CANNOT_ASSESS, reasons=(reason,))
+    tasks.analyse(submit(alice).pk)
+    [row] = exporting.analyses(alice).rows
+    assert len(row["Probabilities"]) == len(CODES)
+    assert ("these values mean little" in row["Remarks"]) is little
 
 
 def test_a_doctor_waits_with_the_patient(

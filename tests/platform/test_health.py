@@ -21,7 +21,7 @@ def broker_is_there(settings: Any, tmp_path: Path) -> Path:
 
 
 def beat(**fields: Any) -> None:
-    WorkerHeartbeat.objects.create(worker="host:1", **{"at": timezone.now(), **fields})
+    WorkerHeartbeat.objects.create(**{"worker": "host:1", "at": timezone.now(), **fields})
 
 
 @pytest.mark.django_db
@@ -30,7 +30,7 @@ def test_all_there(client: Client, broker_is_there: Path) -> None:
     answer = client.get("/api/v1/health/")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert answer.json()["missing"] == []
+    assert answer.json()["missing"] == answer.json()["refusals"] == []
 
 
 @pytest.mark.django_db
@@ -48,6 +48,19 @@ def test_a_worker_that_refuses_its_release_is_missing(client: Client, broker_is_
     answer = client.get("/api/v1/health/")
     assert answer.json()["missing"] == ["worker"]
     assert answer.json()["worker"] == "The golden probabilities are off."
+    assert answer.json()["refusals"] == ["The golden probabilities are off."]
+
+
+@pytest.mark.django_db
+def test_while_another_is_fit_a_refusal_is_told_and_nothing_is_missing(
+    client: Client, broker_is_there: Path
+) -> None:
+    beat(refusal="The golden probabilities are off.")
+    beat(worker="host:2")
+    beat(worker="host:3", refusal="Long gone.", at=timezone.now() - timedelta(seconds=16))
+    answer = client.get("/api/v1/health/")
+    assert (answer.status_code, answer.json()["worker"], answer.json()["missing"]) == (200, "ok", [])
+    assert answer.json()["refusals"] == ["The golden probabilities are off."]
 
 
 def test_a_redis_that_is_not_there_is_said_at_once(settings: Any) -> None:

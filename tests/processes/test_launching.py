@@ -55,6 +55,20 @@ def test_a_taken_port_is_a_sentence(platform: Platform, tmp_path: Path) -> None:
     assert second.stderr == ""
 
 
+def test_what_a_check_refuses_stops_the_start_in_a_sentence(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "state", env={"DERMA_RELEASE": "no-such-1"})
+    try:
+        platform.state_dir.mkdir()
+        refused = launch(platform)
+        assert refused.returncode == 1
+        assert "There is no release named 'no-such-1'" in refused.stdout
+        assert "Derma was not started" in refused.stdout
+        assert "Bringing the database up to date" not in refused.stdout
+        assert refused.stderr == ""
+    finally:
+        platform.close()
+
+
 def has_tensorflow(pid: int) -> bool:
     return "tensorflow" in Path(f"/proc/{pid}/maps").read_text()
 
