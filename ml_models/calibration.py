@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_models import metrics
+from ml_models.data import DataError
 from ml_models.decision import Thresholds, decide
 from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Urgency
 
@@ -54,10 +55,13 @@ def threshold_for_specificity(
 def fit_thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Thresholds:
     """Thresholds by the three rules above, on calibrated validation probabilities [n, 8] in CODES order.
 
-    Rounded to the safe side: `soon` down, `entropy` up. `urgent` never lies below `soon`.
+    Rounded to the safe side: `soon` down, `entropy` up. `urgent` never lies below `soon`. Raises DataError
+    unless there are both malignant or pre-cancer images and others.
     """
     sums = probabilities[:, _SUSPICIOUS_COLUMNS].sum(axis=1)
     positive = np.isin(labels, _SUSPICIOUS_COLUMNS)
+    if positive.all() or not positive.any():
+        raise DataError("Thresholds need malignant or pre-cancer images as well as others.")
     soon = _round(threshold_for_sensitivity(sums, positive, SOON_SENSITIVITY), math.floor)
     urgent = _round(threshold_for_specificity(sums, positive, URGENT_SPECIFICITY), math.ceil)
     urgent = max(urgent, soon)

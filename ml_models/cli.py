@@ -52,13 +52,6 @@ def _add_evaluate(commands: Commands) -> None:
         "--subgroups", action="store_true", help="also by sex, age group and site, where the CSV has them"
     )
     evaluate.add_argument(
-        "--views",
-        type=int,
-        choices=(1, 8),
-        default=1,
-        help="flips and quarter turns averaged, for a release that does not do so itself (%(default)s)",
-    )
-    evaluate.add_argument(
         "--metadata", action="store_true", help="lets age, sex and localization of the CSV add to the answer"
     )
     evaluate.set_defaults(run=_evaluate)
@@ -81,13 +74,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     labels = read_labels(args.labels, args.where)
     evaluation.index_images(args.images)  # a wrong folder is told before TensorFlow's slow start
     engine = _engine(args)
-    if args.views > 1 and engine.card.views > 1:
-        raise ReleaseError(f"The release {engine.name} answers from eight sides already; leave --views out.")
-    results = evaluation.run(engine, args.images, labels, args.views)
-    if args.metadata:
-        results = evaluation.with_metadata(engine, labels, results)
+    adjustment = evaluation.metadata_of(engine.card, labels) if args.metadata else None
+    engine.warm_up()
+    results = evaluation.run(engine, args.images, labels)
+    known = None
+    if adjustment is not None:
+        results, known = evaluation.with_metadata(adjustment, labels, results)
     content = evaluation.report(engine, labels, results, subgroups=args.subgroups)
-    content["metadata"] = args.metadata
+    # How many images had each answer, where they were let count.
+    content["metadata"] = known
     evaluation.write_report(content, args.out)
     if args.plots is not None:
         figures.write(figures.draw(labels, results, content), args.plots)

@@ -43,6 +43,7 @@ def _page(card: Mapping[str, Any]) -> list[str]:
         f"temperature {card['temperature']}.",
         "## Overall",
         _overall(metrics),
+        *_metadata(card),
         "## By class",
         f"On `test`, {len(CODES)} classes.",
         _by_class(metrics["test"]),
@@ -121,6 +122,33 @@ def _overall(metrics: Mapping[str, Any]) -> str:
     return _table(("figure", "`val`", "`test`"), rows)
 
 
+def _metadata(card: Mapping[str, Any]) -> list[str]:
+    """Without and with age, sex and site, where the release has been measured with them."""
+    measured = card.get("metadata", {}).get("metrics")
+    if measured is None:
+        return []
+    rows = []
+    for split in _SPLITS:
+        for way, figures in (("image alone", card["metrics"][split]), ("with", measured[split])):
+            seven, eight, four = (figures["views"][name] for name in ("7", "8", "4"))
+            found = figures["sensitivity_at_specificity"]
+            pairs = (
+                (seven["accuracy"], seven["ci"]["accuracy"]),
+                (seven["balanced_accuracy"], seven["ci"]["balanced_accuracy"]),
+                (eight["macro_auc"], eight["ci"]["macro_auc"]),
+                (four["accuracy"], four["ci"]["accuracy"]),
+                (found["0.80"], found["ci"]["0.80"]),
+                (eight["ece"], None),
+            )
+            rows.append((f"`{split}`", way, *(_with_interval(*pair) for pair in pairs)))
+    head = ("on", "answer", "accuracy (7)", "balanced (7)", "macro AUC (8)", "accuracy (4)")
+    return [
+        "## With age, sex and site",
+        "What `evaluate --metadata` lets them add to the logits, where they are known.",
+        _table((*head, "sensitivity at specificity 0.80", "ECE (8)"), rows),
+    ]
+
+
 def _by_class(measured: Mapping[str, Any]) -> str:
     summary = measured["views"]["8"]
     return _table(
@@ -187,7 +215,7 @@ def _refused(card: Mapping[str, Any]) -> str:
             (
                 name,
                 f"{n:,}",
-                f"{given['n']} ({_percent(given['share'])})",
+                f"{given['n']}" + (f" ({_percent(given['share'])})" if "share" in given else ""),
                 ", ".join(f"{reason} {count}" for reason, count in given["reasons"].items()),
             )
             for name, n, given in sources
@@ -212,7 +240,7 @@ def _photos(domain: Mapping[str, Any]) -> str:
 
 def _quality(quality: Mapping[str, Any]) -> str:
     return _table(
-        ("measure", "limit", "spoilage", "found"),
+        ("measure", "limit", "spoilage", "found, for any reason"),
         [
             (name, quality["limits"][name], each["spoilage"].rstrip("."), _percent(each["by_any_reason"]))
             for name, each in quality["figures"]["val"]["found"].items()

@@ -1,5 +1,6 @@
 """The same release in other engines, side by side: for measuring how fast each serves."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 _TFLITE = {"LiteRT float16": "tflite_float16", "LiteRT int8": "tflite_int8"}
 
 
-def engines(path: Path, threads: int | None = None) -> dict[str, Run]:
-    """By name, functions from network inputs uint8 [n, s, s, 3] to probabilities [n, 8].
+def engines(path: Path) -> dict[str, Run]:
+    """By name, functions from network inputs uint8 [n, s, s, 3] to probabilities [n, 8], each with all cores.
 
     The SavedModel is always there, as it is and frozen into one graph again; LiteRT where the release has
     the files and `ai-edge-litert` is installed.
@@ -38,7 +39,8 @@ def engines(path: Path, threads: int | None = None) -> dict[str, Run]:
     for name, kind in _TFLITE.items():
         entry = card.raw.get("formats", {}).get(kind)
         if entry is not None:
-            interpreter = Interpreter(model_path=str(path / entry["file"]), num_threads=threads)
+            # LiteRT takes one thread where it is told of none, TensorFlow all.
+            interpreter = Interpreter(model_path=str(path / entry["file"]), num_threads=os.cpu_count())
             found[name] = _litert(interpreter)
     return found
 

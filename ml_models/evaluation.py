@@ -18,7 +18,7 @@ from ml_models.data import DataError
 from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
 from ml_models.metrics import Scored
-from ml_models.runtime import TOGETHER, Engine
+from ml_models.runtime import TOGETHER, Card, Engine, ReleaseError
 from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Reason, View, view_named
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
@@ -26,7 +26,6 @@ SPECIFICITIES = (0.8, 0.9)
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 # Subgroups by age, in years: from the first number up to, not including, the next.
 AGES = (0, 30, 45, 60, 75, 200)
-METADATA = ("age", "sex", "localization")
 _EIGHT, _TWO = view_named("8"), view_named("2")
 
 
@@ -66,7 +65,7 @@ class Results:
     seconds: float
 
 
-def run(engine: Engine, folder: Path, labels: Labels, views: int = 1) -> Results:
+def run(engine: Engine, folder: Path, labels: Labels) -> Results:
     """Classifies every labelled image, batch by batch, with a progress bar on stderr."""
     index = index_images(folder)
     rows: list[int] = []
@@ -85,7 +84,6 @@ def run(engine: Engine, folder: Path, labels: Labels, views: int = 1) -> Results
             np.stack([pixels for pixels, _ in waiting]),
             [side for _, side in waiting],
             [ImageType.DERMATOSCOPIC] * len(waiting),
-            views,
         )
         seconds += time.perf_counter() - began
         for assessment in found:
@@ -127,23 +125,37 @@ def _read(index: dict[str, Path], image_id: str, size: int) -> tuple[NDArray[np.
     return model_input(image, size), min(image.size)
 
 
-def with_metadata(engine: Engine, labels: Labels, results: Results) -> Results:
-    """The results after age, sex and site of the label file have added to each answer, where known.
+def metadata_of(card: Card, labels: Labels) -> metadata.Adjustment:
+    """What age, sex and site add to the release's answers.
+
+    Raises ReleaseError if it makes no use of them, DataError if the label file has none of them.
+    """
+    if "metadata" not in card.raw:
+        raise ReleaseError(f"The release {card.name} makes no use of age, sex and site.")
+    if not labels.columns:
+        raise DataError("The label file has no column age, age_approx, sex or localization.")
+    try:
+        return metadata.Adjustment.from_json(card.raw["metadata"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReleaseError(f"The metadata of the release {card.name} are of another version.") from error
+
+
+def with_metadata(
+    adjustment: metadata.Adjustment, labels: Labels, results: Results
+) -> tuple[Results, dict[str, int]]:
+    """The results after age, sex and site of the label file have added to each answer, where known, and how
+    many images had each of them.
 
     What was refused stays so: whether a picture can be assessed is a question to the picture.
     """
-    try:
-        adjustment = metadata.Adjustment.from_json(engine.card.raw["metadata"])
-    except KeyError as error:
-        raise DataError(f"The release {engine.name} makes no use of age, sex and site.") from error
-    people = []
-    for row in results.rows:
-        age, sex, site = (labels.columns[name][row] if name in labels.columns else "" for name in METADATA)
-        people.append((_years(age), sex.lower() or None, site.lower() or None))
-    if not people:
-        return results
-    changed = adjustment.apply(results.probabilities, metadata.encode_all(people))
-    return replace(results, probabilities=changed)
+    rows = np.zeros((len(results.rows), len(metadata.NAMES)))
+    for number, row in enumerate(results.rows):
+        person = {name: values[row].lower() for name, values in labels.columns.items()}
+        rows[number] = metadata.encode(
+            _years(person.get("age", "")), person.get("sex"), person.get("localization")
+        )
+    known = {name: int(rows[:, columns].any(axis=1).sum()) for name, columns in metadata.COLUMNS.items()}
+    return replace(results, probabilities=adjustment.apply(results.probabilities, rows)), known
 
 
 def _years(text: str) -> float | None:
@@ -194,6 +206,7 @@ def suspicion_scores(
 def sensitivity_at_specificity(
     probabilities: NDArray[np.float64], labels: Sequence[str], groups: NDArray[np.int64]
 ) -> dict[str, Any]:
+    """Of malignant or pre-cancer, at each of SPECIFICITIES; intervals by resampling `groups` int [n]."""
     scores, positive, kept = suspicion_scores(probabilities, labels)
     chosen = np.unique(groups[kept], return_inverse=True)[1].astype(np.int64)
     intervals = bootstrap.sensitivity_intervals(scores, positive, SPECIFICITIES, chosen)
@@ -259,15 +272,14 @@ def report(engine: Engine, labels: Labels, results: Results, *, subgroups: bool 
 def _subgroups(labels: Labels, results: Results, groups: NDArray[np.int64]) -> dict[str, Any]:
     """By column and value: the finest view without its table, sensitivities and refusals."""
     content: dict[str, Any] = {}
-    for column in labels.columns:
-        kind = "age" if column.startswith("age") else column
-        values = [_value(kind, labels.columns[column][row]) for row in results.rows]
-        content[kind] = {}
+    for column, texts in labels.columns.items():
+        values = [_value(column, texts[row]) for row in results.rows]
+        content[column] = {}
         for value in sorted(set(values)):
             chosen = np.array([i for i, each in enumerate(values) if each == value], dtype=np.int64)
             names = [results.labels[i] for i in chosen]
             view = summarise_view(labels.views[0], results.probabilities[chosen], names, groups[chosen])
-            content[kind][value] = {
+            content[column][value] = {
                 "n": len(chosen),
                 "view": labels.views[0].name,
                 **{name: view[name] for name in ("accuracy", "balanced_accuracy", "macro_auc", "ece", "ci")},
@@ -279,8 +291,8 @@ def _subgroups(labels: Labels, results: Results, groups: NDArray[np.int64]) -> d
     return content
 
 
-def _value(kind: str, text: str) -> str:
-    if kind != "age":
+def _value(column: str, text: str) -> str:
+    if column != "age":
         return text.lower() or "unknown"
     years = _years(text)
     if years is None:
@@ -290,6 +302,7 @@ def _value(kind: str, text: str) -> str:
 
 
 def write_report(content: dict[str, Any], path: Path) -> None:
+    """Writes report.json. Raises DataError where that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

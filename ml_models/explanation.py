@@ -1,25 +1,18 @@
-"""Class-activation maps: shown over the picture, and tested by covering what they point at.
+"""Class-activation maps as a layer over the picture; `deletion` tests them.
 
 A map is what each place of the centre square adds to the logit of a class; with global pooling and one linear
 layer this is exact, and its mean is the logit. That does not make it a contour of the lesion, nor a reason.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
-
-from ml_models.runtime import Outputs
+from PIL import Image
 
 Floats = NDArray[np.float64]
-COVERED = 0.2  # share of the map's places that the test blurs
-RANDOM_MASKS = 5
-SEED = 41
 _WEAK, _STRONG = np.array([255.0, 214.0, 10.0]), np.array([214.0, 20.0, 60.0])
 _OPACITY = 0.6
-_BLUR, _SOFT = 0.06, 0.02  # of the picture's side
 
 
 def overlay(values: Sequence[Sequence[float]] | Floats, side: int) -> Image.Image:
@@ -35,87 +28,3 @@ def overlay(values: Sequence[Sequence[float]] | Floats, side: int) -> Image.Imag
     heat = np.clip(heat, 0.0, 1.0)[..., None]
     layer = np.concatenate([_WEAK + (_STRONG - _WEAK) * heat, 255.0 * _OPACITY * heat], axis=2)
     return Image.fromarray(np.rint(layer).astype(np.uint8))
-
-
-def on_picture(image: Image.Image, values: Sequence[Sequence[float]] | Floats) -> Image.Image:
-    """The canonical image with the overlay on its centre square, RGB of the same size."""
-    side = min(image.size)
-    corner = ((image.width - side) // 2, (image.height - side) // 2)
-    covered = image.convert("RGBA")
-    covered.alpha_composite(overlay(values, side), corner)
-    return covered.convert("RGB")
-
-
-class Runs(Protocol):
-    """What the test needs of an engine."""
-
-    def outputs(self, inputs: NDArray[np.uint8]) -> Outputs: ...
-
-
-def deletion_test(engine: Runs, inputs: NDArray[np.uint8]) -> dict[str, Any]:
-    """How much the likeliest class loses when a fifth of the picture is blurred beyond recognition.
-
-    Blurred are the places that the map points at, places drawn at random, and those that the map of another
-    picture points at: the last tells whether the map knows more than that lesions lie in the middle. `inputs`
-    are uint8 [n, s, s, 3], n at least 2. The map passes where both differences are above zero by their 95 %
-    intervals.
-    """
-    rng = np.random.default_rng(SEED)
-    outputs = engine.outputs(inputs)
-    top = outputs.probabilities.argmax(axis=1)
-    each = np.arange(len(inputs))
-    before = outputs.probabilities[each, top]
-    chosen = outputs.maps[each, :, :, top]
-    places = chosen.shape[1] * chosen.shape[2]
-    count = max(1, round(COVERED * places))
-    order = np.argsort(-chosen.reshape(len(inputs), places), axis=1, kind="stable")
-
-    def loss(covered: NDArray[np.int64]) -> Floats:
-        spoiled = _cover(inputs, covered, chosen.shape[1:])
-        lost: Floats = before - engine.outputs(spoiled).probabilities[each, top]
-        return lost
-
-    pointed = loss(order[:, :count])
-    drawn = [np.stack([rng.permutation(places)[:count] for _ in inputs]) for _ in range(RANDOM_MASKS)]
-    random = np.mean([loss(covered) for covered in drawn], axis=0)
-    borrowed = loss(np.roll(order[:, :count], 1, axis=0))
-    intervals = [_interval(pointed - random), _interval(pointed - borrowed)]
-    return {
-        "n": len(inputs),
-        "covered": round(count / places, 4),
-        "loss_by_map": float(pointed.mean()),
-        "loss_by_random_places": float(random.mean()),
-        "loss_by_map_of_another_picture": float(borrowed.mean()),
-        "difference_to_random_ci": intervals[0],
-        "difference_to_another_ci": intervals[1],
-        "map_loses_more_than_random": float((pointed > random).mean()),
-        "passed": all(interval[0] > 0.0 for interval in intervals),
-    }
-
-
-def _cover(inputs: NDArray[np.uint8], covered: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.uint8]:
-    """Blurs cells [n, k] of a grid of `shape` over each picture.
-
-    A patch of one colour with hard edges would be a structure that the network has never seen, and its answer
-    would change because of that: so the cells keep their colours, and their borders are soft.
-    """
-    size = inputs.shape[1]
-    rows = np.arange(size) * shape[0] // size
-    columns = np.arange(size) * shape[1] // size
-    cells = rows[:, None] * shape[1] + columns[None]
-    spoiled = np.empty_like(inputs)
-    for i, (pixels, chosen) in enumerate(zip(inputs, covered, strict=True)):
-        picture = Image.fromarray(pixels)
-        mask = Image.fromarray((np.isin(cells, chosen) * 255).astype(np.uint8))
-        blurred = picture.filter(ImageFilter.GaussianBlur(_BLUR * size))
-        spoiled[i] = np.asarray(
-            Image.composite(blurred, picture, mask.filter(ImageFilter.GaussianBlur(_SOFT * size)))
-        )
-    return spoiled
-
-
-def _interval(values: Floats, resamples: int = 1000) -> list[float]:
-    rng = np.random.default_rng(SEED)
-    means = values[rng.integers(len(values), size=(resamples, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return [float(low), float(high)]

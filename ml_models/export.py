@@ -16,11 +16,12 @@ from ml_models import (
     calibration,
     card,
     data,
+    deletion,
     domain_fitting,
     evaluation,
-    explanation,
     figures,
     formats,
+    metadata,
     metrics,
     network,
     recipes,
@@ -58,7 +59,7 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     """Writes the release `out` from the run in `folder`, measured on `val` and `test` as released.
 
     Golden probabilities come from the Keras network. `other_formats` adds TFLite and TensorFlow.js. Raises
-    RunError or DataError; leaves nothing half made.
+    RunError, DataError or ReleaseError; leaves nothing half made.
     """
     run, recipe = _open(folder, out)
     result = run.read_json("result.json")
@@ -94,13 +95,17 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
         saving.halve(saved_model)
         engine = _load(made, content)
         content["domain"] |= _rounded(_strangers(engine, root))
-        content["metrics"] = _rounded(_measure(engine, root, made / release.PLOTS))
+        answers = run.read_json("metadata.json") if (folder / "metadata.json").is_file() else None
+        adjustment = metadata.Adjustment.from_json(answers) if answers and answers["better"] else None
+        measured = {split: measure(engine, root, split, adjustment) for split in ("val", "test")}
+        content["metrics"] = {split: each.alone for split, each in measured.items()}
+        if answers and adjustment is not None:
+            content["metadata"] = {key: answers[key] for key in ("classes", "weights", "scale")}
+            content["metadata"]["metrics"] = {split: each.with_metadata for split, each in measured.items()}
+        figures.write(measured["test"].plots, made / release.PLOTS)
         content["plots"] = {
             name.removesuffix(".svg").replace("-", "_"): f"{release.PLOTS}/{name}" for name in figures.NAMES
         }
-        if (folder / "metadata.json").is_file():
-            metadata = run.read_json("metadata.json")
-            content["metadata"] = {key: metadata[key] for key in ("classes", "weights", "scale")}
         _load(made, content)
         made.rename(out)
     finally:
@@ -128,8 +133,7 @@ def _open(folder: Path, out: Path) -> tuple[Run, Recipe]:
 
 def _load(made: Path, content: dict[str, Any]) -> Engine:
     """The release as it stands, its card written anew."""
-    content["files"] = release.list_files(made)
-    _write_json(made / release.CARD, content)
+    release.seal(made, content)
     engine = Engine.load(made)
     engine.check_golden()
     return engine
@@ -169,7 +173,7 @@ def _quality(paths: Sequence[Path], size: int) -> dict[str, Any]:
     found = spoiling.figures(measured, limits)
     print(spoiling.table(limits, found), flush=True)
     return {
-        "rule": f"each limit finds {spoiling.FOUND} of its spoilage, unless it would refuse more than "
+        "rule": f"each limit aims at {spoiling.FOUND} of its spoilage, unless it would refuse more than "
         f"{spoiling.REFUSED} of val",
         "limits": limits.values(),
         "figures": {"val": found},
@@ -203,7 +207,7 @@ def _domain(parts: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, 
     content: dict[str, Any] = {
         "score": "logarithm of the part of the embedding outside of the training embeddings' "
         f"{domain.components.shape[1]} directions, plus half of that of the colours' Mahalanobis distance",
-        "limit": {"value": domain.limit, "rule": f"at most {share} of val above it"},
+        "limit": {"value": domain.limit, "rule": f"the {1 - share:g} quantile of val"},
         "far": {"value": domain.far, "rule": "no image of val above it"},
         "val_refused": domain_fitting.share_refused(domain, inner),
     }
@@ -231,12 +235,14 @@ def _strangers(engine: Engine, root: Path) -> dict[str, Any]:
             results = engine.assess(images, [ImageType.DERMATOSCOPIC] * len(images))
             refused = evaluation.refused([result.reasons for result in results])
             content[name] = {"n": len(images), "refused": refused}
+    if "phone_photos" in content:
+        del content["phone_photos"]["refused"]["share"]  # eight pictures make no share
     return content
 
 
 def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
     chosen = data.spread(paths, EXPLAINED_IMAGES)
-    test = explanation.deletion_test(engine, _inputs(chosen, engine.card.size))
+    test = deletion.deletion_test(engine, _inputs(chosen, engine.card.size))
     print(f"deletion test: {json.dumps(test)}", flush=True)
     return {"shown": test["passed"], "test": {"val": _rounded(test)}}
 
@@ -270,22 +276,42 @@ def golden(parts: Any, size: int, temperature: float, domain: Domain) -> dict[st
     return {"tolerance": GOLDEN_TOLERANCE, "cases": cases}
 
 
-def _measure(engine: Engine, root: Path, plots: Path) -> dict[str, Any]:
-    """Figures of `val` and `test` through the SavedModel, with what the thresholds give; plots of `test`."""
-    content = {}
-    for split in ("val", "test"):
-        labels = read_labels(root / "ham10000" / "metadata.csv", [f"split={split}"])
-        results = evaluation.run(engine, root / "ham10000" / "images", labels)
-        report = evaluation.report(engine, labels, results, subgroups=split == "test")
-        truth = np.array([CODES.index(label) for label in results.labels], dtype=np.int64)
-        report["urgency"] = calibration.describe(results.probabilities, truth, engine.card.thresholds)
-        report["ece"] = report["views"]["8"]["ece"]
-        for name in ("release", "unreadable_images"):
-            del report[name]
-        content[split] = report
-        if split == "test":
-            figures.write(figures.draw(labels, results, report), plots)
-    return content
+@dataclass(frozen=True)
+class Measured:
+    """A split through the SavedModel: its report, the main figures with age, sex and site, its plots."""
+
+    alone: dict[str, Any]
+    with_metadata: dict[str, Any] | None
+    plots: dict[str, str]
+
+
+def measure(engine: Engine, root: Path, split: str, adjustment: metadata.Adjustment | None) -> Measured:
+    """What a release gives on `val` or `test`, its thresholds included; subgroups of `test` alone."""
+    labels = read_labels(root / "ham10000" / "metadata.csv", [f"split={split}"])
+    results = evaluation.run(engine, root / "ham10000" / "images", labels)
+    report = evaluation.report(engine, labels, results, subgroups=split == "test")
+    truth = np.array([CODES.index(label) for label in results.labels], dtype=np.int64)
+    report["urgency"] = calibration.describe(results.probabilities, truth, engine.card.thresholds)
+    plots = figures.draw(labels, results, report)
+    for name in ("release", "unreadable_images"):
+        del report[name]
+    extended = None
+    if adjustment is not None:
+        people, known = evaluation.with_metadata(adjustment, labels, results)
+        whole = evaluation.report(engine, labels, people)
+        extended = {
+            "n": whole["n"],
+            "known": known,
+            "views": {name: _main(view) for name, view in whole["views"].items()},
+            "sensitivity_at_specificity": whole["sensitivity_at_specificity"],
+        }
+    return Measured(_rounded(report), _rounded(extended), plots)
+
+
+def _main(view: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a view without its classes and its table."""
+    names = ("accuracy", "balanced_accuracy", "macro_auc", "ece")
+    return {name: view[name] for name in names} | {"ci": {name: view["ci"].get(name) for name in names}}
 
 
 def _rounded(value: Any) -> Any:

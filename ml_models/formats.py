@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,26 +133,16 @@ def run_tflite(path: Path, inputs: Inputs) -> Floats:
 def run_tfjs(folder: Path, inputs: Inputs, tools: Path = TOOLS) -> Floats:
     """Probabilities [n, 8] of the TensorFlow.js model in its WebAssembly runtime, in Node.js."""
     runtime = _runtime(tools)
-    pixels, rows = runtime / "pixels.bin", runtime / "probabilities.json"
-    pixels.write_bytes(inputs.tobytes())
     script = Path(__file__).with_name("run_tfjs.cjs")
-    try:
+    with tempfile.TemporaryDirectory() as scratch:
+        pixels, rows = Path(scratch) / "pixels.bin", Path(scratch) / "probabilities.json"
+        pixels.write_bytes(inputs.tobytes())
         _call(
-            [
-                "node",
-                str(script),
-                str(folder.resolve()),
-                str(pixels.resolve()),
-                str(inputs.shape[1]),
-                str(rows),
-            ],
+            ["node", str(script), str(folder.resolve()), str(pixels), str(inputs.shape[1]), str(rows)],
             "TensorFlow.js failed",
             NODE_PATH=str((runtime / "node_modules").resolve()),
         )
         result = np.array(json.loads(rows.read_text(encoding="utf-8")), dtype=np.float64)
-    finally:
-        pixels.unlink(missing_ok=True)
-        rows.unlink(missing_ok=True)
     return result.reshape(-1, len(CODES))
 
 
@@ -170,6 +161,7 @@ def parity(reference: Floats, other: Floats) -> dict[str, Any]:
 
 
 def meets_floors(name: str, figures: dict[str, Any]) -> bool:
+    """Whether a format's parity reaches what the format of that name must."""
     return all((figures[key] or 0.0) >= floor for key, floor in FLOORS[name].items())
 
 

@@ -14,7 +14,12 @@ UNKNOWN = "unk"
 LABEL_COLUMNS = ("dx8", "dx", "diagnosis")
 ID_COLUMNS = ("image_id", "image")
 LESION_COLUMN = "lesion_id"
-SUBGROUP_COLUMNS = ("sex", "age", "age_approx", "localization")
+# What makes subgroups, and what else each may be called.
+SUBGROUP_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "sex": ("sex",),
+    "age": ("age", "age_approx"),
+    "localization": ("localization",),
+}
 # Names other than our own codes: HAM10000, ISIC 2017 and the ISIC archive, PAD-UFES-20.
 NAMES: Mapping[str, str] = {
     **{code: code for code in CODES},
@@ -120,7 +125,11 @@ def _label(
         tuple(pairs),
         allowed_views(vocabulary),
         tuple(row[LESION_COLUMN] for _, row in numbered) if LESION_COLUMN in columns else (),
-        {name: tuple(row[name] for _, row in numbered) for name in SUBGROUP_COLUMNS if name in columns},
+        {
+            name: tuple(row[column] for _, row in numbered)
+            for name, known in SUBGROUP_COLUMNS.items()
+            if (column := next((each for each in known if each in columns), None))
+        },
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_models import metrics
 from ml_models.taxonomy import CODES, LOCALIZATIONS
 
 # Lower ends of the age groups in years; children are few in the data and belong to the first.
 AGES = (0, 20, 30, 40, 50, 60, 70, 80)
 SEXES = ("female", "male")
 SITES = tuple(site for site in LOCALIZATIONS if site != "unknown")
-FIELDS = ("age", "sex", "site")
 NAMES: tuple[str, ...] = (
     *(f"age {age}+" for age in AGES),
     *(f"sex {sex}" for sex in SEXES),
@@ -85,23 +85,22 @@ def fit(
     counts = np.bincount(labels, minlength=len(CODES)).astype(np.float64)
     prior = np.log(np.maximum(counts, 0.5) / counts.sum())
     target = np.eye(len(CODES))[labels]
-    weights, speed = np.zeros((len(NAMES), len(CODES))), np.zeros((len(NAMES), len(CODES)))
+    weights, velocity = np.zeros((len(NAMES), len(CODES))), np.zeros((len(NAMES), len(CODES)))
     for _ in range(steps):
         seen = rows.copy()
         for columns in COLUMNS.values():
             seen[:, columns] *= rng.random((len(rows), 1)) >= dropped
-        logits = prior + seen @ weights
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        error = powers / powers.sum(axis=1, keepdims=True) - target
-        speed = 0.9 * speed + seen.T @ error / len(rows) + penalty * weights
-        weights -= rate * speed
+        error = metrics.softmax(prior + seen @ weights) - target
+        velocity = 0.9 * velocity + seen.T @ error / len(rows) + penalty * weights
+        weights -= rate * velocity
     return Adjustment(weights)
 
 
 def scaled(adjustment: Adjustment, scale: float) -> Adjustment:
+    """The adjustment with all its weights times `scale`: 0 is none."""
     return Adjustment(adjustment.weights * scale)
 
 
 def encode_all(people: Sequence[tuple[float | None, str | None, str | None]]) -> NDArray[np.float64]:
-    """Float [n, 24] of (age, sex, site)."""
+    """Float [n, 24] of (age, sex, site), at least one."""
     return np.stack([encode(*person) for person in people])

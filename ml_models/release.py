@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ml_models.decision import Thresholds
 from ml_models.quality import Limits
 from ml_models.taxonomy import CODES
 
-FORMAT = 2
+FORMAT = 3
 RELEASES = Path(__file__).parent / "releases"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 CARD, GOLDEN, SAVED_MODEL = "card.json", "golden.json", "saved_model"
@@ -110,17 +111,16 @@ def _parse(raw: dict[str, Any]) -> Card:
     width, height = raw["input"]["size"]
     if width != height or not isinstance(width, int):
         raise ValueError("input size")
-    thresholds = raw["thresholds"]
+    values = raw["thresholds"]
+    thresholds = Thresholds(**{name: float(values[name]["value"]) for name in ("urgent", "soon", "entropy")})
+    if not (0.0 <= thresholds.soon <= thresholds.urgent <= 1.0 and 0.0 <= thresholds.entropy < math.inf):
+        raise ValueError("thresholds")
     return Card(
         name=str(raw["name"]),
         classes=tuple(str(code) for code in raw["classes"]),
         size=width,
         temperature=float(raw["temperature"]),
-        thresholds=Thresholds(
-            urgent=float(thresholds["urgent"]["value"]),
-            soon=float(thresholds["soon"]["value"]),
-            entropy=float(thresholds["entropy"]["value"]),
-        ),
+        thresholds=thresholds,
         licence=str(raw["licence"]),
         trained_on=str(raw["trained_on"]),
         limits=tuple(str(limit) for limit in raw["limits"]),
@@ -144,8 +144,30 @@ def list_files(path: Path) -> dict[str, dict[str, Any]]:
     return entries
 
 
+def seal(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes the card `content` of the release in `path`, with the hashes of its files.
+
+    The card cannot hold its own hash: golden.json does, of all in it but the list of files.
+    """
+    golden = json.loads((path / GOLDEN).read_text(encoding="utf-8"))
+    _write_json(path / GOLDEN, golden | {"card": _digest(content)})
+    _write_json(path / CARD, {**content, "files": list_files(path)})
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    known = {key: value for key, value in content.items() if key != "files"}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    made = path.with_suffix(".new")
+    made.write_text(text, encoding="utf-8")
+    made.replace(path)
+
+
 def verify(path: Path) -> Card:
-    """The card of a release of which every file is present, listed and unchanged. Raises ReleaseError."""
+    """The card of a release of which card and files are whole and unchanged. Raises ReleaseError."""
     card = read_card(path)
     found = list_files(path)
     for name, entry in card.files.items():
@@ -160,4 +182,6 @@ def verify(path: Path) -> Card:
             raise ReleaseError(f"The release {card.name} has no {needed}.")
     if strangers := sorted(set(found) - set(card.files)):
         raise ReleaseError(f"The release {card.name} has a file that its card does not list: {strangers[0]}.")
+    if json.loads((path / GOLDEN).read_text(encoding="utf-8")).get("card") != _digest(card.raw):
+        raise ReleaseError(f"The card of the release {card.name} is not the one that was released.")
     return card

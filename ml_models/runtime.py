@@ -174,25 +174,19 @@ class Engine:
         inputs: NDArray[np.uint8],
         sides: Sequence[int],
         image_types: Sequence[ImageType],
-        views: int = 1,
     ) -> list[Assessment]:
         """Assessments of network inputs uint8 [n, size, size, 3], at least one.
 
-        `sides` are the shorter sides of the canonical images in pixels. `views` flips and quarter turns of
-        each are averaged: 1 is the image as it is, 8 is all.
+        `sides` are the shorter sides of the canonical images in pixels.
         """
         outputs = self.outputs(inputs)
-        rows = outputs.probabilities
-        if views > 1:
-            others = [self.probabilities(_turned(inputs, view)) for view in range(1, views)]
-            rows = np.mean([rows, *others], axis=0)
         tones = np.stack([colours(pixels) for pixels in inputs])
         scores = self._domain.scores(outputs.embeddings, tones).tolist()
         maps = [*outputs.maps] if self.card.explained else [None] * len(inputs)
         return [
             self._assessment(row, image_type, self._refusals(pixels, side, score), score, shown)
             for row, image_type, pixels, side, score, shown in zip(
-                rows.tolist(), image_types, inputs, sides, scores, maps, strict=True
+                outputs.probabilities.tolist(), image_types, inputs, sides, scores, maps, strict=True
             )
         ]
 
@@ -218,6 +212,11 @@ class Engine:
             shown = {code: np.round(maps[:, :, i], 3).tolist() for i, code in enumerate(CODES)}
         return Assessment(top, probabilities, urgency, reasons, self.name, score, shown)
 
+    def warm_up(self) -> None:
+        """Judges a full batch once, which TensorFlow takes longer for the first time."""
+        size = self.card.size
+        self.probabilities(np.zeros((TOGETHER, size, size, 3), dtype=np.uint8))
+
     def check_golden(self) -> None:
         """Compares with the probabilities written at export. Raises GoldenMismatchError; also warms up."""
         golden = json.loads((self._path / GOLDEN).read_text(encoding="utf-8"))
@@ -235,9 +234,3 @@ class Engine:
                 raise GoldenMismatchError(
                     f"The release {self.name} gives the generated image {case['seed']} another domain score."
                 )
-
-
-def _turned(inputs: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
-    """One of the eight flips and quarter turns of a batch [n, s, s, 3]."""
-    turned = np.rot90(inputs, view % 4, axes=(1, 2))
-    return np.ascontiguousarray(turned[:, :, ::-1] if view >= 4 else turned)

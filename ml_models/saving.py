@@ -10,6 +10,7 @@ import numpy as np
 
 from ml_models import network
 from ml_models.backend import keras, tf
+from ml_models.data import DataError
 from ml_models.recipes.base import Network
 
 OUTPUTS = ("probabilities", "embedding", "activation_map")
@@ -39,7 +40,7 @@ def fold_and_round(model: Any) -> None:
     """
     fold(model)
     for layer in _layers(model):
-        if isinstance(layer, network.FusedBatchNormalization):
+        if isinstance(layer, network.FusedBatchNormalization) and layer.folded:
             layer.fold(_half(np.asarray(layer.beta)))
         elif layer.weights:
             layer.set_weights([_half(np.asarray(weight)) for weight in layer.get_weights()])
@@ -54,7 +55,10 @@ def _layers(model: Any) -> list[Any]:
 
 
 def read_back(path: Path, kind: Network, size: int, classes: int) -> Any:
-    """The Keras network, seen from one side, that `save_model` wrote the SavedModel in `path` from."""
+    """The Keras network, seen from one side, that `save_model` wrote the SavedModel in `path` from.
+
+    Raises DataError for a graph of another network.
+    """
     model = network.build(kind, classes, size)
     constants = _constants(path / "saved_model.pb")
     for layer in _layers(model):
@@ -63,10 +67,13 @@ def read_back(path: Path, kind: Network, size: int, classes: int) -> Any:
         # Keras adds a counter to the name of a layer that it calls again.
         ours = re.compile(rf"/{layer.name}(_\d+)?/(.+)/ReadVariableOp/resource")
         found = {match[2]: value for name, value in constants.items() if (match := ours.search(name))}
-        if isinstance(layer, network.FusedBatchNormalization):
-            layer.fold(found["BiasAdd"] if "BiasAdd" in found else found[_OFFSET_BEFORE])
-        else:
-            layer.set_weights([found[name] for name in _READ_AS[type(layer)]])
+        try:
+            if isinstance(layer, network.FusedBatchNormalization):
+                layer.fold(found["BiasAdd"] if "BiasAdd" in found else found[_OFFSET_BEFORE])
+            else:
+                layer.set_weights([found[name] for name in _READ_AS[type(layer)]])
+        except (KeyError, ValueError) as error:
+            raise DataError(f"The graph in {path} is not that of a {kind}.") from error
     return model
 
 

@@ -23,6 +23,7 @@ from ml_models.taxonomy import Reason
 # the unspoiled images than the next number. Six limits then refuse at most 1.8 %.
 FOUND = 0.95
 REFUSED = 0.003
+_GRAIN = 1e-4  # to which limits are rounded
 FLOOR_FOUND = 0.80
 CEILING_REFUSED = 0.02
 
@@ -115,14 +116,15 @@ def fit(measured: Measured) -> Limits:
         sign = -1.0 if each.above else 1.0
         clean = sign * np.array([getattr(row, each.field) for row in measured.clean])
         spoiled = sign * np.array([getattr(row, each.field) for row in measured.spoiled[each.limit]])
-        wanted = float(np.quantile(spoiled, FOUND, method="higher")) + each.step
-        allowed = float(np.quantile(clean, REFUSED, method="lower"))
-        limits[each.limit] = sign * _rounded(min(wanted, allowed))
+        # Refused is what lies below the limit, so that lies just above what shall be refused.
+        wanted = _rounded(float(np.quantile(spoiled, FOUND, method="higher")) + each.step) + _GRAIN
+        allowed = _rounded(float(np.quantile(clean, REFUSED, method="lower")))
+        limits[each.limit] = sign * round(min(wanted, allowed), 4)
     return Limits(**limits)
 
 
 def _rounded(value: float) -> float:
-    return math.floor(value * 10_000) / 10_000
+    return math.floor(value / _GRAIN) * _GRAIN
 
 
 def figures(measured: Measured, limits: Limits) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def watch(folder: Path, *, once: bool = False, every: float = 2.0) -> None:
             if "step" in row and not (live or once):
                 continue
             end = "\r" if "step" in row and live else "\n"
-            print(line(row), end=end, flush=True)
+            # What is left of a longer line before it is wiped away.
+            print(line(row) + ("\x1b[K" if live else ""), end=end, flush=True)
             shown += "step" not in row
         if once or finished:
             return

@@ -23,8 +23,8 @@ __all__ = [
     "logits",
     "parts",
     "predictor",
-    "release",
     "restore",
+    "set_trainable",
 ]
 
 # Keras's 0.999 lags behind in a fine-tuning of a few thousand steps, and validation then measures the lag.
@@ -117,30 +117,36 @@ def _five_blocks(value: Any, classes: int) -> Any:
     return keras.layers.Dense(classes, name="logits")(keras.layers.Flatten(name="embedding")(value))
 
 
-def release(model: Any, free: str) -> None:
-    """Lets train what a phase's `free` names; frozen batch normalisation keeps its statistics."""
+def set_trainable(model: Any, what: str) -> None:
+    """Lets train what a phase's `trainable` names; frozen batch normalisation keeps its statistics.
+
+    Raises DataError for a name that the network does not know, so also where it has no body.
+    """
     body = next((layer for layer in model.layers if layer.name == "body"), None)
-    if body is None:
+    if body is not None:
+        # Keras does not pass it on to all that an earlier phase has frozen.
+        for layer in (body, *body.layers):
+            layer.trainable = True
+    if what == "all":
         return
-    body.trainable = True
-    for layer in body.layers:
-        layer.trainable = True
-    if free == "all":
-        return
-    how, _, what = free.partition(" ")
-    if how == "head":
+    how, _, where = what.partition(" ")
+    if body is not None and what == "head":
         body.trainable = False
         return
-    if how == "last" and what.isdigit():
-        frozen = len(body.layers) - int(what)
-    elif how == "after" and any(layer.name.startswith(f"{what}_") for layer in body.layers):
-        frozen = 1 + max(i for i, layer in enumerate(body.layers) if layer.name.startswith(f"{what}_"))
+    if body is not None and how == "last" and where.isdigit():
+        frozen = len(body.layers) - int(where)
+    elif body is not None and how == "after" and (last := _last_of(body, where)) is not None:
+        frozen = 1 + last
     else:
-        raise DataError(
-            f"A phase's free layers are 'all', 'head', 'last N' or 'after BLOCK', unlike {free!r}."
-        )
+        raise DataError(f"A phase trains 'all', 'head', 'last N' or 'after BLOCK' of a body, not {what!r}.")
     for layer in body.layers[:frozen]:
         layer.trainable = False
+
+
+def _last_of(body: Any, block: str) -> int | None:
+    """Where the last layer of a block lies; None if there is no such block."""
+    places = [i for i, layer in enumerate(body.layers) if layer.name.startswith(f"{block}_")]
+    return places[-1] if places else None
 
 
 def head(model: Any) -> Any:

@@ -39,8 +39,11 @@ def load(body: Any, path: Path) -> None:
         value for name, value in read_tensors(path).items() if not name.endswith("num_batches_tracked")
     ]
     # The classifier's kernel and bias come last. All else lies in the order in which it is computed.
-    values = [_channels_last(value, weight) for value, weight in zip(tensors[:-2], body.weights, strict=True)]
-    body.set_weights(values)
+    pairs = zip(tensors[:-2], body.weights, strict=True)
+    try:
+        body.set_weights([_channels_last(value, weight) for value, weight in pairs])
+    except ValueError as error:
+        raise DataError(f"The weights in {path} are those of another network.") from error
 
 
 def _channels_last(value: Any, weight: Any) -> Any:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ml_models.recipes import derma, dermai, dermascan, dermascan_ios, dermavision, dermavisionapp
-from ml_models.recipes.base import Augmentation, Loss, Network, Phase, Recipe, Split
+from ml_models.recipes.base import Augmentation, Network, Optimizer, Phase, Recipe, Split
 
-__all__ = ["RECIPES", "Augmentation", "Loss", "Network", "Phase", "Recipe", "Split", "command"]
+__all__ = ["RECIPES", "Augmentation", "Network", "Optimizer", "Phase", "Recipe", "Split", "command"]
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {

@@ -22,9 +22,9 @@ class Network(StrEnum):
         return self in {Network.LITE, Network.MOBILENET}
 
 
-class Loss(StrEnum):
-    CROSS_ENTROPY = "cross_entropy"
-    FOCAL = "focal"
+class Optimizer(StrEnum):
+    ADAM = "adam"
+    ADAMW = "adamw"
 
 
 class Split(StrEnum):
@@ -39,25 +39,25 @@ BEFORE = "before"
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs at one input side, under one learning-rate curve.
+    """Epochs at one input side. The learning rate decays by a cosine after a linear warm-up, or is constant.
 
-    `free` names what trains: "all", "head" (all but the body), "last 50" (that many layers of the body) or
-    "after block_2" (layers behind that block); the head always does. `teachers` see the same random views
-    and the share `taught` of the target is the mean of what they answer: "before" is the phase before as it
-    was kept, any other name is a release. Where images are mixed, the answers are mixed as well, or, with
-    `teach_mixed`, given for the mixed images. `mix`, where given, is instead of the recipe's.
+    `trainable` names what trains: "all", "head" (all but the body), "last 50" (that many layers of the body)
+    or "after block_2" (layers behind that block); the head always does. `teachers` see the same random views
+    and the share `distillation_weight` of the target is the mean of what they answer: "before" is the phase
+    before as it was kept, any other name is a release. Where images are mixed, the answers are mixed as well,
+    or, with `teach_mixed`, given for the mixed images. `mixup_alpha`, if given, is instead of the recipe's.
     """
 
     epochs: int
     size: int
-    rate: float
-    free: str = "all"
+    learning_rate: float
+    trainable: str = "all"
     warm_up_epochs: float = 0.0
     cosine: bool = True
     teachers: tuple[str, ...] = ()
-    taught: float = 0.5
+    distillation_weight: float = 0.5
     teach_mixed: bool = False
-    mix: float | None = None
+    mixup_alpha: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,17 @@ class Recipe:
     network: Network = Network.MOBILENET
     batch: int = 32
     seed: int = 2026
-    optimiser: str = "adamw"
+    optimizer: Optimizer = Optimizer.ADAMW
     weight_decay: float = 0.01
-    clip: float | None = 1.0  # largest norm of all gradients together
+    clip_norm: float | None = 1.0  # largest norm of all gradients together
     dropout: float = 0.25
-    loss: Loss = Loss.CROSS_ENTROPY
     label_smoothing: float = 0.0
-    focus: float = 0.0  # the focal loss's gamma
+    focal_gamma: float = 0.0  # 0 is plain cross-entropy
     class_weights: Mapping[str, float] = field(default_factory=dict)  # given by hand; 1.0 where not named
     balanced_weights: bool = False  # weights n / (k * count) in the loss
     sampling_power: float = 1.0  # class shares of an epoch follow count ** power: 1 as they are, 0 all equal
-    mix: float = 0.0  # alpha of mixup and CutMix, one of the two for each batch; 0 is neither
-    average: float | None = None  # moving average of the weights: what is then validated and kept
+    mixup_alpha: float = 0.0  # of mixup and CutMix, one of the two for each batch; 0 is neither
+    ema_decay: float | None = None  # moving average of the weights: what is then validated and kept
     augmentation: Augmentation = Augmentation()
     alternates: bool = True  # where a sharper copy of a picture exists, each use draws one of the two
     isic2017: bool = False  # adds the training images of ISIC 2017
@@ -115,6 +114,16 @@ class Recipe:
     patience: int | None = None  # stops after so many epochs in which `val` has not improved
     split: Split = Split.HONEST
     limit: int | None = None  # at most so many images of each split, for trying things out
+
+    def __post_init__(self) -> None:
+        """Raises DataError for what the shared parts could not carry out."""
+        view_named(self.view)
+        if self.views not in {1, 8}:
+            raise DataError(f"The recipe {self.name} looks from {self.views} sides; it can be 1 or 8.")
+        if self.patience is not None and len(self.phases) > 1:
+            raise DataError(f"The recipe {self.name} has several phases, none of which may be left out.")
+        if any(phase.warm_up_epochs and not phase.cosine for phase in self.phases):
+            raise DataError(f"The recipe {self.name} warms up to a constant rate, which is not supported.")
 
     @property
     def size(self) -> int:
@@ -151,13 +160,17 @@ class Recipe:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Recipe":
+        """Raises DataError for a recipe of another version of this program."""
         values = dict(content)
         try:
             values["phases"] = tuple(
                 Phase(**{**phase, "teachers": tuple(phase["teachers"])}) for phase in values["phases"]
             )
             values["augmentation"] = Augmentation(**values["augmentation"])
-            values["network"], values["loss"] = Network(values["network"]), Loss(values["loss"])
+            values["network"], values["optimizer"] = (
+                Network(values["network"]),
+                Optimizer(values["optimizer"]),
+            )
             values["split"] = Split(values["split"])
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:

@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from ml_models.recipes.base import GEOMETRY_ONLY, Phase, Recipe
+from ml_models.recipes.base import GEOMETRY_ONLY, Optimizer, Phase, Recipe
 
 RECIPE = Recipe(
     name="dermavisionapp",
-    phases=(Phase(epochs=8, size=160, rate=1e-4),),
+    phases=(Phase(epochs=8, size=160, learning_rate=1e-4),),
     view="4",
-    optimiser="adam",
+    optimizer=Optimizer.ADAM,
     weight_decay=0.0,
-    clip=None,
+    clip_norm=None,
     dropout=0.2,
     sampling_power=0.0,
     augmentation=replace(GEOMETRY_ONLY, min_area=0.8, tilt=0.0),

@@ -33,13 +33,15 @@ def fit_answers(folder: Path, *, root: Path) -> dict[str, Any]:
     losses = [metrics.log_loss(metadata.scaled(alone, scale).apply(image, rows), labels) for scale in SCALES]
     scale = SCALES[int(np.argmin(losses))]
     chosen = metadata.scaled(alone, scale)
+    without = figures(view_named("8"), np.log(image), labels)
+    extended = figures(view_named("8"), np.log(chosen.apply(image, rows)), labels)
     found = {
         "scale": scale,
         **chosen.to_json(),
-        "val": {
-            "without": figures(view_named("8"), np.log(image), labels),
-            "with": figures(view_named("8"), np.log(chosen.apply(image, rows)), labels),
-        },
+        "val": {"without": without, "with": extended},
+        # A release takes them along only if no figure of `val` is the worse for it.
+        "better": extended["val_loss"] < without["val_loss"]
+        and all(extended[name] >= without[name] for name in without if name != "val_loss"),
     }
     run.write_json("metadata.json", found)
     return found

@@ -12,7 +12,7 @@ from ml_models.backend import tf
 def class_weights(
     classes: Sequence[str], labels: NDArray[np.int64], *, given: Mapping[str, float], balanced: bool
 ) -> NDArray[np.float32]:
-    """Float32 [k]: the weights given (1 where not named), times n / (k * count) if balanced."""
+    """Float32 [k]: the weights given (1 where not named), times n / (classes present * count) if balanced."""
     weights = np.array([given.get(name, 1.0) for name in classes])
     if balanced:
         counts = np.bincount(labels, minlength=len(classes))
@@ -46,10 +46,10 @@ def mix(images: Any, targets: Any, seed: Any, alpha: float) -> tuple[Any, Any]:
     return tf.where(cutting, cut, blended), mixed
 
 
-def cross_entropy(targets: Any, logits: Any, weights: Any, *, smoothing: float, focus: float) -> Any:
-    """Mean of the weighted cross-entropy; `focus` is the gamma of the focal loss (Lin 2017)."""
+def cross_entropy(targets: Any, logits: Any, weights: Any, *, smoothing: float, gamma: float) -> Any:
+    """Mean of the weighted cross-entropy, of the focal loss (Lin 2017) where `gamma` is not 0."""
     logs = tf.nn.log_softmax(logits)
     classes = tf.cast(tf.shape(logits)[1], tf.float32)
     smooth = targets * (1.0 - smoothing) + smoothing / classes
-    terms = -smooth * logs * tf.pow(1.0 - tf.exp(logs), focus) if focus else -smooth * logs
+    terms = -smooth * logs * tf.pow(1.0 - tf.exp(logs), gamma) if gamma else -smooth * logs
     return tf.reduce_mean(tf.reduce_sum(terms, axis=1) * tf.reduce_sum(targets * weights, axis=1))

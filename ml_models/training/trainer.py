@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml_models import network
 from ml_models.augmentation import augment
 from ml_models.backend import keras, tf
-from ml_models.recipes import Phase, Recipe
+from ml_models.recipes import Optimizer, Phase, Recipe
 from ml_models.training import losses
 
 Teacher = Callable[[Any], Any]  # pixels float32 [n, s, s, 3] -> probabilities [n, k]
@@ -34,11 +34,11 @@ class Trainer:
         self.model = network.build(
             recipe.network, len(recipe.classes), phase.size, dropout=recipe.dropout, weights=weights
         )
-        network.release(self.model, phase.free)
+        network.set_trainable(self.model, phase.trainable)
         self.class_weights = tf.constant(class_weights)
-        self.optimizer = _optimiser(recipe, _schedule(phase, steps_per_epoch))
+        self.optimizer = _optimizer(recipe, _schedule(phase, steps_per_epoch))
         self.optimizer.build(self.model.trainable_variables)
-        kept = self.model.weights if recipe.average else []
+        kept = self.model.weights if recipe.ema_decay else []
         self.average = [tf.Variable(weight.value, trainable=False) for weight in kept]
         self._step = tf.function(self._train_step)
         self._forward = tf.function(lambda images: self.model(tf.cast(images, tf.float32), training=False))
@@ -49,23 +49,27 @@ class Trainer:
         truth = targets = tf.one_hot(labels, len(recipe.classes))
         if not self.phase.teach_mixed:
             targets = self._taught(images, targets)
-        mix = recipe.mix if self.phase.mix is None else self.phase.mix
-        if mix:
-            images, both = losses.mix(images, tf.concat([truth, targets], axis=1), seed + 1, mix)
+        alpha = recipe.mixup_alpha if self.phase.mixup_alpha is None else self.phase.mixup_alpha
+        if alpha:
+            images, both = losses.mix(images, tf.concat([truth, targets], axis=1), seed + 1, alpha)
             truth, targets = tf.split(both, 2, axis=1)
         if self.phase.teach_mixed:
             targets = self._taught(images, targets)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
             loss = losses.cross_entropy(
-                targets, logits, self.class_weights, smoothing=recipe.label_smoothing, focus=recipe.focus
+                targets,
+                logits,
+                self.class_weights,
+                smoothing=recipe.label_smoothing,
+                gamma=recipe.focal_gamma,
             )
             loss += sum(self.model.losses)
         variables = self.model.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        if recipe.average:
+        if recipe.ema_decay:
             done = tf.cast(self.optimizer.iterations, tf.float32)
-            keep = tf.minimum(recipe.average, (1.0 + done) / (10.0 + done))
+            keep = tf.minimum(recipe.ema_decay, (1.0 + done) / (10.0 + done))
             for mean, weight in zip(self.average, self.model.weights, strict=True):
                 mean.assign(mean * keep + weight * (1.0 - keep))
         # Of a mixed image the class with the larger share is right.
@@ -76,8 +80,9 @@ class Trainer:
         """The targets [n, k], of which the teachers' answers for these images have their share."""
         if not self.teachers:
             return targets
+        share = self.phase.distillation_weight
         answers = tf.add_n([teacher(images) for teacher in self.teachers]) / len(self.teachers)
-        return self.phase.taught * answers + (1.0 - self.phase.taught) * targets
+        return share * answers + (1.0 - share) * targets
 
     def step(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: Sequence[int]
@@ -88,7 +93,7 @@ class Trainer:
 
     def kept_weights(self) -> list[NDArray[Any]]:
         """What is validated and kept, in the order of `model.weights`."""
-        if not self.recipe.average:
+        if not self.recipe.ema_decay:
             return list(self.model.get_weights())
         return [mean.numpy() for mean in self.average]
 
@@ -124,18 +129,20 @@ class Trainer:
 def _schedule(phase: Phase, steps_per_epoch: int) -> Any:
     warm_up = round(steps_per_epoch * phase.warm_up_epochs)
     if not phase.cosine:
-        return phase.rate
+        return phase.learning_rate
     rest = max(1, steps_per_epoch * phase.epochs - warm_up)
     if warm_up == 0:
-        return keras.optimizers.schedules.CosineDecay(phase.rate, rest)
-    return keras.optimizers.schedules.CosineDecay(0.0, rest, warmup_target=phase.rate, warmup_steps=warm_up)
-
-
-def _optimiser(recipe: Recipe, schedule: Any) -> Any:
-    if recipe.optimiser == "adam":
-        return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip)
-    optimiser = keras.optimizers.AdamW(
-        schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip
+        return keras.optimizers.schedules.CosineDecay(phase.learning_rate, rest)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, rest, warmup_target=phase.learning_rate, warmup_steps=warm_up
     )
-    optimiser.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimiser
+
+
+def _optimizer(recipe: Recipe, schedule: Any) -> Any:
+    if recipe.optimizer is Optimizer.ADAM:
+        return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip_norm)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer

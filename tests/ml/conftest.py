@@ -34,12 +34,13 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sharper.mkdir()
     with (root / "ham10000" / "metadata.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["lesion_id", "image_id", "dx", "dx8", "split"])
+        writer.writerow(["lesion_id", "image_id", "dx", "dx8", "split", "age", "sex"])
         for number in range(12 * len(CODES)):
             code = CODES[number % len(CODES)]
             split = ("train", "train", "val", "test")[(number // len(CODES)) % 4]
             name = f"SYN_{number:04d}"
-            writer.writerow([f"L{number}", name, BY_CODE[code].ham10000, code, split])
+            person = (30 + 5 * (number % 9), "female") if number % 3 else ("", "unknown")
+            writer.writerow([f"L{number}", name, BY_CODE[code].ham10000, code, split, *person])
             (images / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (80, 60))))
             if number % 2:
                 (sharper / f"{name}.jpg").write_bytes(encode(synthetic.lesion(number, (96, 96))))

@@ -81,18 +81,6 @@ def test_evaluate_writes_the_report(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "balanced" in capsys.readouterr().out
 
 
-@pytest.mark.tensorflow
-def test_views_are_not_averaged_twice(
-    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    labels = tmp_path / "labels.csv"
-    labels.write_text(f"image,diagnosis\n{picture.stem},nv\n")
-    arguments = ["--images", str(picture.parent), "--labels", str(labels), "--out", str(tmp_path / "report")]
-    assert main(["evaluate", *arguments, "--views", "8"]) == 2
-    assert "answers from eight sides already" in capsys.readouterr().err
-    assert main(["evaluate", *arguments]) == 0
-
-
 def test_help_is_quick_and_names_the_commands() -> None:
     done = run("--help")
     assert done.returncode == 0

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_models import calibration, metrics
+from ml_models.data import DataError
 from ml_models.decision import Thresholds, decide, suspicion
 from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Reason, Urgency
 
@@ -81,11 +82,18 @@ def test_thresholds_keep_their_promises(seed: int) -> None:
     thresholds = calibration.fit_thresholds(probabilities, labels)
     figures = calibration.describe(probabilities, labels, thresholds)
     values = {key: value or 0.0 for key, value in figures.items()}
-    assert values["soon_sensitivity"] >= 0.95
-    assert values["urgent_specificity"] >= 0.95
-    assert values["share_cannot_assess"] <= 0.03
+    assert values["soon_sensitivity"] >= calibration.SOON_SENSITIVITY
+    assert values["urgent_specificity"] >= calibration.URGENT_SPECIFICITY
+    assert values["share_cannot_assess"] <= calibration.REFUSED_SHARE
     assert thresholds.soon <= thresholds.urgent
     assert sum(values[f"share_{level}"] for level in Urgency) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("code", ["mel", "nv"])
+def test_thresholds_need_both_kinds(code: str) -> None:
+    labels = np.full(5, CODES.index(code))
+    with pytest.raises(DataError, match="as well as others"):
+        calibration.fit_thresholds(np.full((5, 8), 0.125), labels)
 
 
 def test_perfect_separation_does_not_reverse_the_levels() -> None:

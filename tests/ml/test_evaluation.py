@@ -17,7 +17,7 @@ from ml_models.data import DataError
 from ml_models.evaluation import find, index_images, report, run, summarise_view
 from ml_models.imaging import encode
 from ml_models.labels import Labels, allowed_views, read_labels
-from ml_models.runtime import TOGETHER, Assessment, Engine
+from ml_models.runtime import TOGETHER, Assessment, Engine, ReleaseError
 from ml_models.taxonomy import CODES, VIEWS, ImageType, Reason, Urgency
 
 VIEW = {view.name: view for view in VIEWS}
@@ -29,11 +29,11 @@ class BrightnessEngine:
     name = "stand-in"
 
     def __init__(self) -> None:
-        self.card = SimpleNamespace(size=32, raw={})
+        self.card = SimpleNamespace(name="stand-in", size=32, raw={})
         self.batches: list[int] = []
 
     def assess_inputs(
-        self, inputs: NDArray[np.uint8], sides: list[int], image_types: list[ImageType], views: int
+        self, inputs: NDArray[np.uint8], sides: list[int], image_types: list[ImageType]
     ) -> list[Assessment]:
         assert len(inputs) == len(sides) == len(image_types)
         self.batches.append(len(inputs))
@@ -133,7 +133,9 @@ def test_views_sum_leave_out_and_renormalise() -> None:
 def test_a_view_whose_classes_got_nothing_is_even() -> None:
     probabilities = np.zeros((1, 8))
     probabilities[0, CODES.index("df")] = 1.0
-    assert summarise_view(VIEW["4"], probabilities, ["nv"])["n"] == 1
+    scored, kept = evaluation.in_view(VIEW["4"], probabilities, ["nv"])
+    assert kept == [0]
+    assert scored.probabilities.tolist() == [[0.25] * 4]
 
 
 def test_the_report_has_the_promised_names(tmp_path: Path) -> None:
@@ -204,15 +206,28 @@ def test_metadata_add_to_the_answers_where_the_release_uses_them(tmp_path: Path)
     labels = read_labels(csv)
     engine = BrightnessEngine()
     results = run(cast("Engine", engine), folder, labels)
-    with pytest.raises(DataError, match="makes no use"):
-        evaluation.with_metadata(cast("Engine", engine), labels, results)
+    card = cast("Engine", engine).card
+    with pytest.raises(ReleaseError, match="makes no use"):
+        evaluation.metadata_of(card, labels)
     weights = {name: [0.0] * 8 for name in metadata.NAMES}
     weights["sex male"] = [0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
     engine.card.raw["metadata"] = {"classes": list(CODES), "weights": weights}
-    changed = evaluation.with_metadata(cast("Engine", engine), labels, results)
+    changed, known = evaluation.with_metadata(evaluation.metadata_of(card, labels), labels, results)
+    assert known == {"age": 1, "sex": 1, "site": 1}
+    with pytest.raises(DataError, match="no column age"):
+        evaluation.metadata_of(card, labelled({"a": "nv"}))
+    engine.card.raw["metadata"] = {"classes": list(CODES), "weights": {"sex male": [0.0] * 8}}
+    with pytest.raises(ReleaseError, match="another version"):
+        evaluation.metadata_of(card, labels)
     mel = CODES.index("mel")
     assert changed.probabilities[0, mel] > 3 * results.probabilities[0, mel]
     assert np.array_equal(changed.probabilities[1], results.probabilities[1])
+
+
+def test_ages_of_the_isic_archive_are_ages(tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("image,dx8,age_approx\na,nv,45\n")
+    assert read_labels(csv).columns == {"age": ("45",)}
 
 
 def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ class TestGraph:
         from ml_models.backend import keras
 
         for layer in saving._layers(network_and_graph[0]):
-            if not isinstance(layer, keras.layers.BatchNormalization):
-                for weight in layer.get_weights():
-                    assert np.array_equal(weight, weight.astype(np.float16).astype(np.float32))
+            folded = isinstance(layer, keras.layers.BatchNormalization)
+            for weight in [layer.beta.numpy()] if folded else layer.get_weights():
+                assert np.array_equal(weight, weight.astype(np.float16).astype(np.float32))
 
     def test_a_graph_is_stored_in_half_precision_and_read_back(
         self, network_and_graph: tuple[Any, Any, Path], tmp_path: Path
@@ -172,13 +172,13 @@ class TestGraph:
     def test_tflite_answers_like_the_graph(
         self, network_and_graph: tuple[Any, Any, Path], tmp_path: Path
     ) -> None:
-        pytest.importorskip("ai_edge_litert")
         _, graph, path = network_and_graph
         reference = graph.signatures["serving_default"](images=inputs())["probabilities"].numpy()
         formats.convert_tflite(path, tmp_path, [each[None] for each in inputs()])
         half = formats.run_tflite(tmp_path / formats.TFLITE["float16"], inputs())
         assert half == pytest.approx(reference, abs=1e-3)
         whole = formats.run_tflite(tmp_path / formats.TFLITE["int8"], inputs())
-        assert whole.shape == reference.shape
+        assert np.abs(whole - reference).mean() < 0.02
+        assert whole.sum(axis=1) == pytest.approx(np.ones(len(whole)), abs=0.02)
         sizes = {kind: (tmp_path / name).stat().st_size for kind, name in formats.TFLITE.items()}
         assert sizes["int8"] < 0.7 * sizes["float16"]

@@ -19,14 +19,14 @@ def test_cross_entropy_is_the_mean_logarithm_of_the_right_share() -> None:
     from ml_models.training.losses import cross_entropy
 
     expected = -np.log(shares()[[0, 1], [0, 2]]).mean()
-    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.0, focus=0.0)) == pytest.approx(expected)
+    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.0, gamma=0.0)) == pytest.approx(expected)
 
 
 def test_weights_multiply_the_terms_of_their_class() -> None:
     from ml_models.training.losses import cross_entropy
 
     terms = -np.log(shares()[[0, 1], [0, 2]])
-    weighted = cross_entropy(TARGETS, LOGITS, np.array([1, 1, 3], np.float32), smoothing=0.0, focus=0.0)
+    weighted = cross_entropy(TARGETS, LOGITS, np.array([1, 1, 3], np.float32), smoothing=0.0, gamma=0.0)
     assert float(weighted) == pytest.approx((terms[0] + 3 * terms[1]) / 2)
 
 
@@ -35,7 +35,7 @@ def test_the_focal_loss_spares_what_is_sure() -> None:
 
     right = shares()[[0, 1], [0, 2]]
     expected = (-((1 - right) ** 2) * np.log(right)).mean()
-    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.0, focus=2.0)) == pytest.approx(expected)
+    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.0, gamma=2.0)) == pytest.approx(expected)
 
 
 def test_smoothing_gives_every_class_a_part() -> None:
@@ -43,7 +43,7 @@ def test_smoothing_gives_every_class_a_part() -> None:
 
     smooth = TARGETS * 0.9 + 0.1 / 3
     expected = -(smooth * np.log(shares())).sum(axis=1).mean()
-    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.1, focus=0.0)) == pytest.approx(expected)
+    assert float(cross_entropy(TARGETS, LOGITS, ONES, smoothing=0.1, gamma=0.0)) == pytest.approx(expected)
 
 
 def test_balanced_weights_make_every_class_count_the_same() -> None:

@@ -114,10 +114,10 @@ def test_the_layer_is_saved_and_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("network", list(Network))
 def test_every_network_takes_pixels_and_gives_logits(network: Network) -> None:
-    from ml_models.network import build, release
+    from ml_models.network import build, set_trainable
 
     model = build(network, 5, 64)
-    release(model, "all")
+    set_trainable(model, "all")
     pixels = np.random.default_rng(1).uniform(0, 255, size=(2, 64, 64, 3)).astype(np.float32)
     logits = np.asarray(model(pixels, training=False))
     assert logits.shape == (2, 5)
@@ -204,24 +204,26 @@ def test_fused_batch_normalisation_is_keras_own() -> None:
 
 def test_a_phase_lets_train_what_it_names() -> None:
     from ml_models.backend import keras
-    from ml_models.network import BATCH_NORM_MOMENTUM, build, release
+    from ml_models.network import BATCH_NORM_MOMENTUM, build, set_trainable
 
     model = build(Network.MOBILENET, 8, 32)
     body = model.get_layer("body")
-    release(model, "after block_2")
+    set_trainable(model, "after block_2")
     assert not body.get_layer("block_2_project_BN").trainable
     assert body.get_layer("block_3_expand").trainable
-    release(model, "last 50")
+    set_trainable(model, "last 50")
     assert [layer.trainable for layer in body.layers].count(True) == 50
-    release(model, "head")
+    set_trainable(model, "head")
     assert {variable.path.split("/")[0] for variable in model.trainable_variables} == {"logits"}
-    release(model, "all")
+    set_trainable(model, "all")
     assert all(layer.trainable for layer in body.layers)
     momenta = {layer.momentum for layer in body.layers if isinstance(layer, keras.layers.BatchNormalization)}
     assert momenta == {BATCH_NORM_MOMENTUM}
     for wrong in ("after block_99", "most", "last few"):
-        with pytest.raises(DataError, match="free layers"):
-            release(model, wrong)
+        with pytest.raises(DataError, match="A phase trains"):
+            set_trainable(model, wrong)
+    with pytest.raises(DataError, match="A phase trains"):
+        set_trainable(build(Network.FIVE_BLOCKS, 7, 32), "head")
 
 
 def test_missing_weights_are_told(tmp_path: Path) -> None:

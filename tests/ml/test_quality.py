@@ -1,5 +1,6 @@
 """Each way to spoil a picture is found by its own measure, and what is fine is let through."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,13 @@ def test_limits_find_spoilages_and_let_the_images_pass_that_they_were_fitted_on(
         assert found["by_any_reason"] >= spoiling.FLOOR_FOUND
     assert Limits.of(limits.values()) == limits
     assert "unspoiled refused" in spoiling.table(limits, figures)
+
+
+def test_a_limit_finds_what_it_shall_also_where_it_falls_on_many_equal_measures() -> None:
+    clean = [Measures(side=300.0, focus=-1.0, light=200.0, clipped=0.0, contrast=90.0)] * 100
+    spoiled = [replace(clean[0], contrast=20.0)] * 90 + [replace(clean[0], contrast=28.0)] * 10
+    measured = spoiling.Measured(clean, {each.limit: spoiled for each in spoiling.SPOILAGES})
+    assert all(row.contrast < spoiling.fit(measured).contrast < 28.01 for row in spoiled)
 
 
 @pytest.mark.real_images

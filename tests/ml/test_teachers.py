@@ -22,8 +22,8 @@ pytestmark = [
 
 
 def two_phases(*, second_rate: float = 1e-3) -> Recipe:
-    first = Phase(epochs=1, size=32, rate=1e-3)
-    second = replace(first, teachers=("before",), rate=second_rate)
+    first = Phase(epochs=1, size=32, learning_rate=1e-3)
+    second = replace(first, teachers=("before",), learning_rate=second_rate)
     return replace(RECIPES["dermai"], phases=(first, second))
 
 
@@ -92,7 +92,14 @@ def test_what_is_called_right_is_what_the_label_says(
     from ml_models.backend import tf
     from ml_models.training.trainer import Trainer
 
-    phase = Phase(epochs=1, size=32, rate=0.0, teachers=("before",), taught=0.9, teach_mixed=teach_mixed)
+    phase = Phase(
+        epochs=1,
+        size=32,
+        learning_rate=0.0,
+        teachers=("before",),
+        distillation_weight=0.9,
+        teach_mixed=teach_mixed,
+    )
     recipe = replace(RECIPES["dermai"], phases=(phase,), dropout=0.0)
     trainer = Trainer(
         recipe,
@@ -123,8 +130,8 @@ def test_a_phase_may_mix_in_its_own_way(
         return images, targets
 
     monkeypatch.setattr(losses, "mix", mix)
-    phase = Phase(epochs=1, size=32, rate=1e-3, mix=of_the_phase)
-    recipe = replace(RECIPES["dermai"], phases=(phase,), mix=0.3)
+    phase = Phase(epochs=1, size=32, learning_rate=1e-3, mixup_alpha=of_the_phase)
+    recipe = replace(RECIPES["dermai"], phases=(phase,), mixup_alpha=0.3)
     trainer = Trainer(
         recipe, phase, steps_per_epoch=1, class_weights=np.ones(7, dtype=np.float32), weights=None
     )
@@ -160,7 +167,13 @@ def test_teachers_answer_for_what_is_mixed_or_before_it(
     monkeypatch.setattr(losses, "mix", mix)
     monkeypatch.setattr(losses, "cross_entropy", loss)
     phase = Phase(
-        epochs=1, size=32, rate=1e-3, teachers=("before",), taught=0.75, teach_mixed=teach_mixed, mix=0.3
+        epochs=1,
+        size=32,
+        learning_rate=1e-3,
+        teachers=("before",),
+        distillation_weight=0.75,
+        teach_mixed=teach_mixed,
+        mixup_alpha=0.3,
     )
     recipe = replace(RECIPES["dermai"], phases=(phase,))
     trainer = Trainer(

@@ -46,11 +46,11 @@ def finished(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Fini
     )
     recipe = Recipe(
         name="derma",
-        phases=(Phase(epochs=2, size=32, rate=8e-4, free="after block_2", warm_up_epochs=1.0),),
+        phases=(Phase(epochs=2, size=32, learning_rate=8e-4, trainable="after block_2", warm_up_epochs=1.0),),
         batch=16,
         seed=3,
         sampling_power=0.5,
-        average=0.998,
+        ema_decay=0.998,
         isic2017=True,
         views=8,
         fit_adjustment=True,
@@ -218,7 +218,16 @@ def test_a_run_becomes_a_release_that_serves_what_was_trained(
     finished: Finished, small_data: Path, tmp_path: Path
 ) -> None:
     from ml_models.export import export
+    from ml_models.training import Run
+    from ml_models.training.answers import fit_answers
 
+    answers = fit_answers(finished.folder, root=small_data)
+    without, extended = answers["val"]["without"], answers["val"]["with"]
+    assert answers["better"] == (
+        extended["val_loss"] < without["val_loss"]
+        and all(extended[name] >= without[name] for name in without if name != "val_loss")
+    )
+    Run(finished.folder).write_json("metadata.json", answers | {"better": True})
     out = export(finished.folder, tmp_path / "tiny-1", root=small_data)
     engine = Engine.load(out)
     engine.check_golden()
@@ -229,6 +238,9 @@ def test_a_run_becomes_a_release_that_serves_what_was_trained(
     )
     assert card.metrics["test"]["views"]["8"]["n"] == 24
     assert card.metrics["val"]["urgency"]["soon_sensitivity"] >= 0.95
+    extended = card.raw["metadata"]["metrics"]["test"]
+    assert (extended["n"], extended["known"]) == (24, {"age": 16, "sex": 16, "site": 0})
+    assert set(extended["views"]["7"]) == {"accuracy", "balanced_accuracy", "macro_auc", "ece", "ci"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny-1"]
     image = canonicalise(next((small_data / "ham10000" / "images").iterdir()).read_bytes())
     assert engine.assess([image], [ImageType.DERMATOSCOPIC])[0].release == "tiny-1"
@@ -242,6 +254,18 @@ def test_release_names_are_plain(finished: Finished, small_data: Path, tmp_path:
 
     with pytest.raises(DataError, match="release name"):
         export(finished.folder, tmp_path / name, root=small_data)
+
+
+def test_answers_that_make_a_figure_worse_are_not_taken_along(
+    finished: Finished, small_data: Path, tmp_path: Path
+) -> None:
+    from ml_models.export import export
+    from ml_models.training import Run
+    from ml_models.training.answers import fit_answers
+
+    answers = fit_answers(finished.folder, root=small_data)
+    Run(finished.folder).write_json("metadata.json", answers | {"better": False})
+    assert "metadata" not in read_card(export(finished.folder, tmp_path / "tiny-2", root=small_data)).raw
 
 
 def test_an_unfinished_run_makes_no_release(tmp_path: Path) -> None:
