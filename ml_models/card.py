@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from ml_models import calibration, recipes, release
+from ml_models import calibration, figures, recipes, release
 from ml_models.decision import Thresholds
 from ml_models.recipes import Network, Recipe
 from ml_models.taxonomy import CODES
@@ -52,6 +52,11 @@ def thresholds(values: Thresholds) -> dict[str, Any]:
             f"cannot_assess; at most {calibration.REFUSED_SHARE} of val",
         },
     }
+
+
+def plots() -> dict[str, str]:
+    """Where the drawings lie in the release's folder, by name."""
+    return {name.removesuffix(".svg").replace("-", "_"): f"{release.PLOTS}/{name}" for name in figures.NAMES}
 
 
 def make(

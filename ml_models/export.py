@@ -90,10 +90,15 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
         content["explanation"] = _explanation(engine, [record.path for record in val_records])
         if not content["explanation"]["shown"]:
             content["limits"].append(card.NO_MAP)
+        inputs = _inputs(
+            data.spread([record.path for record in val_records], formats.PARITY_IMAGES), recipe.size
+        )
+        reference = engine.probabilities(inputs)
         if other_formats:
-            content["formats"] = _formats(made, engine, val_records, root)
+            content["formats"] = _formats(made, inputs, reference, root)
         saving.halve(saved_model)
         engine = _load(made, content)
+        _must_equal(engine.probabilities(inputs), reference)
         content["domain"] |= _rounded(_strangers(engine, root))
         answers = run.read_json("metadata.json") if (folder / "metadata.json").is_file() else None
         adjustment = metadata.Adjustment.from_json(answers) if answers and answers["better"] else None
@@ -103,14 +108,18 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
             content["metadata"] = {key: answers[key] for key in ("classes", "weights", "scale")}
             content["metadata"]["metrics"] = {split: each.with_metadata for split, each in measured.items()}
         figures.write(measured["test"].plots, made / release.PLOTS)
-        content["plots"] = {
-            name.removesuffix(".svg").replace("-", "_"): f"{release.PLOTS}/{name}" for name in figures.NAMES
-        }
+        content["plots"] = card.plots()
         _load(made, content)
         made.rename(out)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return out
+
+
+def _must_equal(halved: NDArray[np.float64], whole: NDArray[np.float64]) -> None:
+    """What was compared with the other formats is what is shipped. Raises RunError."""
+    if not np.array_equal(halved, whole):
+        raise RunError("The SavedModel in half precision does not answer like the one that it was made of.")
 
 
 def _open(folder: Path, out: Path) -> tuple[Run, Recipe]:
@@ -247,14 +256,12 @@ def _explanation(engine: Engine, paths: Sequence[Path]) -> dict[str, Any]:
     return {"shown": test["passed"], "test": {"val": _rounded(test)}}
 
 
-def _formats(made: Path, engine: Engine, val_records: Sequence[data.Record], root: Path) -> dict[str, Any]:
-    size = engine.card.size
+def _formats(
+    made: Path, inputs: NDArray[np.uint8], reference: NDArray[np.float64], root: Path
+) -> dict[str, Any]:
     train = [record.path for record in data.read_records(root, "train")]
-    samples = _inputs(data.spread(train, CALIBRATION_IMAGES), size)
-    inputs = _inputs(data.spread([record.path for record in val_records], formats.PARITY_IMAGES), size)
-    return formats.export_formats(
-        made, made / release.SAVED_MODEL, samples, inputs, engine.probabilities(inputs)
-    )
+    samples = _inputs(data.spread(train, CALIBRATION_IMAGES), inputs.shape[1])
+    return formats.export_formats(made, made / release.SAVED_MODEL, samples, inputs, reference)
 
 
 def golden(parts: Any, size: int, temperature: float, domain: Domain) -> dict[str, Any]:

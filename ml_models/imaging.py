@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 pillow_heif.register_heif_opener()
 
@@ -74,7 +74,7 @@ class ImageError(ValueError):
 
 
 def canonicalise(data: bytes) -> Image.Image:
-    """RGB uint8 image of the first frame, upright, alpha on white, longest side at most MAX_SIDE pixels.
+    """sRGB uint8 image of the first frame, upright, alpha on white, longest side at most MAX_SIDE pixels.
 
     The content decides about the format, names do not matter. Raises ImageError and nothing else.
     """
@@ -85,7 +85,7 @@ def canonicalise(data: bytes) -> Image.Image:
         source.load()
         image = _to_rgb(source)
         orientation = _orientation(source)
-        image = _fit(image)
+        image = _to_srgb(_fit(image), source.info.get("icc_profile"))
         if orientation in _TRANSPOSE:
             image = image.transpose(_TRANSPOSE[orientation])
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
@@ -155,6 +155,20 @@ def _to_rgb(source: Image.Image) -> Image.Image:
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
     return source.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that were meant: phones and tablets write Display P3, whose numbers look pale as sRGB."""
+    if not profile:
+        return image
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if given.profile.xcolor_space.strip() != "RGB" or "sRGB" in (given.profile.profile_description or ""):
+            return image
+        converted = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except Exception:  # a damaged profile must not cost the patient the picture
+        return image
+    return converted or image
 
 
 def _orientation(source: Image.Image) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
 from ml_models import synthetic
 from ml_models.imaging import (
@@ -241,3 +242,53 @@ def test_shrinking_averages_instead_of_skipping() -> None:
 @settings(max_examples=20)
 def test_every_shape_gives_the_same_input_shape(width: int, height: int) -> None:
     assert model_input(Image.new("RGB", (width, height)), 32).shape == (32, 32, 3)
+
+
+def display_p3() -> bytes:
+    """A small ICC profile: the primaries of Display P3, adapted to D50, and a gamma of 2.2."""
+    description = b"desc" + bytes(4) + struct.pack(">I", 11) + b"Display P3\0" + bytes(78)
+    gamma = b"curv" + bytes(4) + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
+    colours = {
+        b"wtpt": (0.9642, 1.0, 0.8249),
+        b"rXYZ": (0.51512, 0.2412, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.1571, 0.06657, 0.78407),
+    }
+    values = {b"desc": description} | {
+        name: b"XYZ " + bytes(4) + struct.pack(">3i", *(round(65536 * part) for part in xyz))
+        for name, xyz in colours.items()
+    }
+    values |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma)
+    table, body, start = b"", b"", 128 + 4 + 12 * len(values)
+    for name, value in values.items():
+        table += name + struct.pack(">II", start + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    head = struct.pack(">I4sI4s4s4s", start + len(body), bytes(4), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    head = (head + bytes(12) + b"acsp").ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(values)) + table + body
+
+
+def with_profile(colour: tuple[int, int, int], profile: bytes) -> NDArray[np.uint8]:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(buffer, "PNG", icc_profile=profile)
+    pixels: NDArray[np.uint8] = np.asarray(canonicalise(buffer.getvalue()))[24, 32]
+    return pixels
+
+
+def test_colours_of_a_phone_are_those_that_were_meant() -> None:
+    """A reddish brown in Display P3 has a larger number for red in sRGB; grey stays grey."""
+    red, green, blue = (int(part) for part in with_profile((180, 100, 80), display_p3()))
+    assert red > 185
+    assert green < 100
+    assert blue < 80
+    assert np.ptp(with_profile((128, 128, 128), display_p3())) <= 1
+
+
+@pytest.mark.parametrize("profile", [b"no profile", display_p3()[:200], b""])
+def test_a_damaged_profile_does_not_cost_the_picture(profile: bytes) -> None:
+    assert with_profile((180, 100, 80), profile).tolist() == [180, 100, 80]
+
+
+def test_srgb_is_left_as_it_is() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert with_profile((181, 99, 77), profile).tolist() == [181, 99, 77]
