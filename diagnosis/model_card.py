@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from diagnosis import wording
-from ml_models.release import Card, release_path, tells
+from ml_models.release import Card, has_enough_positives, release_path
 from ml_models.taxonomy import CODES, LOCALIZATIONS, Urgency
 
 _DASH = "\u2013"
@@ -245,7 +245,9 @@ def _group(row: Mapping[str, Any]) -> list[Cell]:
     return [
         _count(row.get("n")),
         *_cells(row, ("balanced_accuracy",)),
-        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80")) if tells(found) else Cell(_DASH),
+        _cell(found.get("0.80"), _mapping(found.get("ci")).get("0.80"))
+        if has_enough_positives(found)
+        else Cell(_DASH),
         Cell(wording.percent(share) if isinstance(share, float) else _DASH),
     ]
 

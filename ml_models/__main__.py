@@ -1,4 +1,4 @@
-"""`python -m ml_models train|evaluate|predict|export`."""
+"""`python -m ml_models COMMAND`; `--help` names the commands."""
 
 import sys
 

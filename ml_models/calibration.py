@@ -117,17 +117,22 @@ def set_sizes(
     return sizes
 
 
-def compare_doubts(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float | None]:
-    """Mean risk over all coverages (less is better) if the most doubtful images are left out first.
+def compare_uncertainties(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64]
+) -> dict[str, float | None]:
+    """Mean risk over all coverages (less is better) if the most uncertain images are left out first.
 
     Of `val`; the conformal level comes from its even images and the sizes of the odd ones from that, so every
     measure is compared on the odd images.
     """
     even, odd = slice(0, None, 2), slice(1, None, 2)
     wrong = (probabilities[odd].argmax(axis=1) != labels[odd]).astype(np.float64)
-    doubts = {
+    uncertainties = {
         "entropy (released)": metrics.entropy(probabilities[odd]),
         "1 - top probability": 1.0 - probabilities[odd].max(axis=1),
         "conformal set size": set_sizes(probabilities[odd], probabilities[even], labels[even]),
     }
-    return {name: metrics.risk_coverage(doubt, wrong, (1.0,))["area"] for name, doubt in doubts.items()}
+    return {
+        name: metrics.risk_coverage(uncertainty, wrong, (1.0,))["area"]
+        for name, uncertainty in uncertainties.items()
+    }

@@ -15,7 +15,7 @@ from ml_models.taxonomy import ImageType, Reason, Urgency
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, or 2 with one sentence on stderr."""
+    """Exit code 0, 2 with one sentence on stderr, or 130 where it was interrupted."""
     args = _parser().parse_args(arguments)
     try:
         code: int = args.run(args)

@@ -1,7 +1,6 @@
 """The subcommands around training: train, watch, keep, metadata, compare."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def _add_train(commands: Commands) -> None:
     )
     train.add_argument("--size", type=positive, help="input side in pixels, in all phases")
     train.add_argument("--epochs", type=positive, help="shared out over the recipe's phases")
-    train.add_argument("--seed", type=int)
+    train.add_argument("--seed", type=positive)
     train.add_argument(
         "--split",
         type=Split,
@@ -124,6 +123,7 @@ def _compare(args: argparse.Namespace) -> int:
     root = data_root(args.data) if args.folders else None
     with tensorflow_noise_kept_back():
         from ml_models import comparison
+        from ml_models.evaluation import write_report
 
     if root is None:
         measured = comparison.read_kept()
@@ -134,5 +134,5 @@ def _compare(args: argparse.Namespace) -> int:
         measured = comparison.read_kept()
     print(comparison.table(measured))
     if args.out:
-        args.out.write_text(json.dumps(measured, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_report(measured, args.out)
     return 0

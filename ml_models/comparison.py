@@ -1,5 +1,6 @@
 """Finished runs of any recipe measured in one way: same images, same views, same figures."""
 
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -147,7 +148,7 @@ def _tables(measured: Sequence[dict[str, Any]]) -> list[str]:
         ]
         for each in rows:
             row = each["by_view"][view]
-            low, high = row["melanoma_interval"]
+            low, high = row["melanoma_interval"] or (math.nan, math.nan)
             lines.append(
                 f"| `{each['recipe']}` | {row['accuracy']:.3f} | {row['balanced_accuracy']:.3f} "
                 f"| {row['melanoma_sensitivity']:.3f} ({low:.3f}-{high:.3f}) | {row['macro_auc']:.3f} "

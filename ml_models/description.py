@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml_models.release import tells
+from ml_models.release import has_enough_positives
 from ml_models.taxonomy import CODES
 
 _SPLITS = ("val", "test")
@@ -63,8 +63,8 @@ def _page(card: Mapping[str, Any]) -> list[str]:
         "All reasons together, of the images that could be read:",
         _refused(card),
         "On half of `val`, the mean risk over all coverages (less is better) by what could have been the "
-        f"measure of doubt: {_list(card['abstention'])}. "
-        f"On `test`, the error among the surest images: {_risks(metrics['test']['risk_coverage'])}.",
+        f"measure of uncertainty: {_list(card['abstention'])}. "
+        f"On `test`, the error among the most confident images: {_risks(metrics['test']['risk_coverage'])}.",
         "## Domain",
         f"{_first_upper(card['domain']['score'])}. "
         "Area under the ROC curve between `val` and ordinary photos:",
@@ -178,7 +178,9 @@ def _by_group(subgroups: Mapping[str, Any]) -> str:
                     f"{_COLUMNS[column]}: {name}",
                     each["n"],
                     _with_interval(each["accuracy"], each["ci"]["accuracy"]),
-                    _with_interval(found["0.80"], found["ci"]["0.80"]) if tells(found) else "-",
+                    _with_interval(found["0.80"], found["ci"]["0.80"])
+                    if has_enough_positives(found)
+                    else "-",
                     _percent(each["refused"]["share"]),
                 )
             )

@@ -18,7 +18,7 @@ from ml_models.data import DataError
 from ml_models.imaging import ImageError, canonicalise, model_input
 from ml_models.labels import Labels, place
 from ml_models.metrics import Scored
-from ml_models.runtime import TOGETHER, Card, Engine, ReleaseError
+from ml_models.runtime import BATCH_SIZE, Card, Engine, ReleaseError
 from ml_models.taxonomy import CODES, SUSPICIOUS, ImageType, Reason, View, view_named
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
@@ -100,7 +100,7 @@ def run(engine: Engine, folder: Path, labels: Labels) -> Results:
             unreadable.append({"image": image_id, "problem": str(error)})
             continue
         rows.append(number)
-        if len(waiting) == TOGETHER:
+        if len(waiting) == BATCH_SIZE:
             examine()
     examine()
     chosen = [labels.rows[number][1] for number in rows]
@@ -221,11 +221,11 @@ def sensitivity_at_specificity(
 
 
 def risk_coverage(view: View, probabilities: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
-    """Share of errors among the surest images, for several shares of all; sure is a low entropy."""
+    """Share of errors among the most confident images, those of low entropy, for several shares of all."""
     scored, kept = in_view(view, probabilities, labels)
-    doubt = metrics.entropy(probabilities[kept])
+    uncertainty = metrics.entropy(probabilities[kept])
     wrong = (scored.probabilities.argmax(axis=1) != scored.labels).astype(np.float64)
-    return {"view": view.name, "by": "entropy", **metrics.risk_coverage(doubt, wrong, COVERAGES)}
+    return {"view": view.name, "by": "entropy", **metrics.risk_coverage(uncertainty, wrong, COVERAGES)}
 
 
 def refused(reasons: Sequence[tuple[Reason, ...]]) -> dict[str, Any]:
@@ -301,8 +301,8 @@ def _value(column: str, text: str) -> str:
     return f"{low}+" if high == AGES[-1] else f"{low}-{high - 1}"
 
 
-def write_report(content: dict[str, Any], path: Path) -> None:
-    """Writes report.json. Raises DataError where that is impossible."""
+def write_report(content: dict[str, Any] | list[dict[str, Any]], path: Path) -> None:
+    """Writes a report as JSON. Raises DataError where that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -326,7 +326,7 @@ def table(content: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in content["refused"]["reasons"].items())
     lines.append(
         f"refused {_number(content['refused']['share'])}{f' ({counts})' if counts else ''}; "
-        f"{_number(content['ms_per_image'], 1)} ms an image in batches of {TOGETHER}"
+        f"{_number(content['ms_per_image'], 1)} ms an image in batches of {BATCH_SIZE}"
     )
     return "\n".join(lines)
 

@@ -35,7 +35,7 @@ from ml_models.domain import Domain, colours
 from ml_models.imaging import model_input
 from ml_models.labels import read_labels
 from ml_models.recipes import Recipe
-from ml_models.runtime import TOGETHER, Engine
+from ml_models.runtime import BATCH_SIZE, Engine
 from ml_models.taxonomy import CODES, ImageType
 from ml_models.training import Run, RunError
 
@@ -74,7 +74,7 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     content = card.make(
         out.name, recipe, result, temperature, calibration.fit_thresholds(probabilities, labels)
     )
-    content["abstention"] = _rounded(calibration.compare_doubts(probabilities, labels))
+    content["abstention"] = _rounded(calibration.compare_uncertainties(probabilities, labels))
     content["quality"] = _quality([record.path for record in val_records], recipe.size)
     domain, content["domain"] = _domain(parts, val, recipe, root)
     made = out.with_name(f".{out.name}.{os.getpid()}")
@@ -163,8 +163,8 @@ def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
     )
     logits, embeddings, tones = [np.zeros((0, len(CODES)))], [np.zeros((0, 1280))], [np.zeros((0, 14))]
-    for start in tqdm(range(0, len(paths), TOGETHER), desc="looking", unit="batch", mininterval=5.0):
-        pixels = _inputs(paths[start : start + TOGETHER], size)
+    for start in tqdm(range(0, len(paths), BATCH_SIZE), desc="looking", unit="batch", mininterval=5.0):
+        pixels = _inputs(paths[start : start + BATCH_SIZE], size)
         answers = forward(pixels)
         logits.append(answers[0].numpy().astype(np.float64))
         embeddings.append(answers[1].numpy().astype(np.float64))

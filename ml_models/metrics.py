@@ -130,25 +130,22 @@ def _top_accuracy(scored: Scored, k: int) -> float | None:
 
 def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float | None:
     """Mean gap between the top class's probability and its accuracy over equally wide bins."""
-    if not len(labels):
+    filled = [row for row in reliability(probabilities, labels, bins) if row["n"]] if len(labels) else []
+    if not filled:
         return None
-    confidence = probabilities.max(axis=1)
-    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    members = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(members, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    return float(sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in filled) / len(labels))
 
 
-def risk_coverage(doubt: Floats, wrong: Floats, coverages: Sequence[float]) -> dict[str, Any]:
-    """Risk among the least doubtful images, for each coverage, and the mean over all coverages (`area`).
+def risk_coverage(uncertainty: Floats, wrong: Floats, coverages: Sequence[float]) -> dict[str, Any]:
+    """Risk among the most confident images, for each coverage, and the mean over all coverages (`area`).
 
-    Images of equal doubt count with their mean risk, whichever comes first.
+    Images of equal uncertainty count with their mean risk, whichever comes first.
     """
-    n = len(doubt)
+    n = len(uncertainty)
     if not n:
         return {"points": [], "area": None}
-    order = np.argsort(doubt, kind="stable")
-    _, inverse, counts = np.unique(doubt[order], return_inverse=True, return_counts=True)
+    order = np.argsort(uncertainty, kind="stable")
+    _, inverse, counts = np.unique(uncertainty[order], return_inverse=True, return_counts=True)
     even = (np.bincount(inverse, weights=wrong[order]) / counts)[inverse]
     risks = np.cumsum(even) / np.arange(1, n + 1)
     points = [
@@ -158,7 +155,10 @@ def risk_coverage(doubt: Floats, wrong: Floats, coverages: Sequence[float]) -> d
 
 
 def reliability(probabilities: Floats, labels: Ints, bins: int = 15) -> list[dict[str, Any]]:
-    """Each bin of the top probability: its bounds, images, mean probability and accuracy."""
+    """Each bin of the top probability: its bounds, images, mean probability and accuracy.
+
+    `probabilities` [n, k] and `labels` [n], n at least 1.
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     members = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -69,7 +69,7 @@ def risk_coverage(points: Sequence[Point], chosen: Point | None = None) -> str:
     """Points are (coverage, share of errors among the images kept)."""
     top = max([0.05, *(risk for _, risk in points)])
     top = next(limit for limit in (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0) if top <= limit)
-    plot = _Plot("Risk and coverage", "share of images answered, the surest first", "errors", top=top)
+    plot = _Plot("Risk and coverage", "share of images answered, the most confident first", "errors", top=top)
     plot.line(points)
     if chosen is not None:
         x, y = plot.x(chosen[0]), plot.y(chosen[1])

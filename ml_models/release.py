@@ -25,7 +25,7 @@ SCALING = "uint8 RGB; x / 127.5 - 1 inside the SavedModel"
 LEAST_SUSPICIOUS = 10
 
 
-def tells(sensitivity: Mapping[str, Any]) -> bool:
+def has_enough_positives(sensitivity: Mapping[str, Any]) -> bool:
     """Whether a subgroup's sensitivity rests on enough malignant images; old cards do not count them."""
     return int(sensitivity.get("suspicious", LEAST_SUSPICIOUS)) >= LEAST_SUSPICIOUS
 

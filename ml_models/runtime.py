@@ -29,7 +29,7 @@ from ml_models.release import (
 from ml_models.taxonomy import CODES, ImageType, Reason, Urgency
 
 __all__ = [
-    "TOGETHER",
+    "BATCH_SIZE",
     "Assessment",
     "Card",
     "Engine",
@@ -45,7 +45,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 # Images at work at once: a release that answers from eight sides then sees 64 pictures, in about a gigabyte.
-TOGETHER = 8
+BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ class Engine:
     def outputs(self, inputs: NDArray[np.uint8]) -> Outputs:
         """Network inputs uint8 [n, size, size, 3], at least one -> all that one pass gives.
 
-        Memory does not grow with n but for the answers: at most `TOGETHER` images are at work at once.
+        Memory does not grow with n but for the answers: at most `BATCH_SIZE` images are at work at once.
         """
         parts = [
-            self._signature(images=self._tensorflow.constant(inputs[i : i + TOGETHER]))
-            for i in range(0, len(inputs), TOGETHER)
+            self._signature(images=self._tensorflow.constant(inputs[i : i + BATCH_SIZE]))
+            for i in range(0, len(inputs), BATCH_SIZE)
         ]
         rows, embeddings, maps = (
             np.concatenate([part[name].numpy() for part in parts]).astype(np.float64)
@@ -215,7 +215,7 @@ class Engine:
     def warm_up(self) -> None:
         """Judges a full batch once, which TensorFlow takes longer for the first time."""
         size = self.card.size
-        self.probabilities(np.zeros((TOGETHER, size, size, 3), dtype=np.uint8))
+        self.probabilities(np.zeros((BATCH_SIZE, size, size, 3), dtype=np.uint8))
 
     def check_golden(self) -> None:
         """Compares with the probabilities written at export. Raises GoldenMismatchError; also warms up."""

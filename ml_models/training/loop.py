@@ -245,7 +245,7 @@ def _epoch(stage: _Stage, run: Run, history: list[dict[str, Any]], epoch: int) -
         asked = time.perf_counter()
         images, labels = next(batches)
         waited += time.perf_counter() - asked
-        step = stage.trainer.step(images, labels, [recipe.seed * 1000 + epoch, number])
+        step = stage.trainer.step(images, labels, [(recipe.seed * 1000 + epoch) % 2**31, number])
         sums += np.array(step) * len(labels)
         seen += len(labels)
         if not np.isfinite(sums[0]):

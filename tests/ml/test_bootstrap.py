@@ -60,9 +60,9 @@ def test_nothing_has_no_interval() -> None:
 
 
 def test_risk_falls_with_coverage_where_doubt_is_right() -> None:
-    doubt = np.arange(100) / 100
+    uncertainty = np.arange(100) / 100
     wrong = (np.arange(100) >= 80).astype(np.float64)
-    curve = metrics.risk_coverage(doubt, wrong, (0.5, 0.8, 1.0))
+    curve = metrics.risk_coverage(uncertainty, wrong, (0.5, 0.8, 1.0))
     assert [point["risk"] for point in curve["points"]] == pytest.approx([0.0, 0.0, 0.2])
     even = metrics.risk_coverage(np.zeros(100), wrong, (0.1, 1.0))
     assert [point["risk"] for point in even["points"]] == pytest.approx([0.2, 0.2])

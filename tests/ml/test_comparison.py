@@ -8,11 +8,7 @@ import pytest
 from ml_models import cli
 from ml_models.data import DataError
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras reads its variables in a way that NumPy is about to stop supporting.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
-]
+pytestmark = pytest.mark.tensorflow
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "model-comparison.md"
 

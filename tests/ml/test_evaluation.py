@@ -17,7 +17,7 @@ from ml_models.data import DataError
 from ml_models.evaluation import find, index_images, report, run, summarise_view
 from ml_models.imaging import encode
 from ml_models.labels import Labels, allowed_views, read_labels
-from ml_models.runtime import TOGETHER, Assessment, Engine, ReleaseError
+from ml_models.runtime import BATCH_SIZE, Assessment, Engine, ReleaseError
 from ml_models.taxonomy import CODES, VIEWS, ImageType, Reason, Urgency
 
 VIEW = {view.name: view for view in VIEWS}
@@ -109,11 +109,11 @@ def test_nothing_readable_still_makes_a_valid_report(tmp_path: Path) -> None:
 
 
 def test_images_stream_in_batches(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, {f"{i}.png": CODES[i % 8] for i in range(TOGETHER * 2 + 3)})
-    labels = labelled({str(i): CODES[i % 8] for i in range(TOGETHER * 2 + 3)})
+    folder = folder_of(tmp_path, {f"{i}.png": CODES[i % 8] for i in range(BATCH_SIZE * 2 + 3)})
+    labels = labelled({str(i): CODES[i % 8] for i in range(BATCH_SIZE * 2 + 3)})
     engine = BrightnessEngine()
     results = run(cast("Engine", engine), folder, labels)
-    assert engine.batches == [TOGETHER, TOGETHER, 3]
+    assert engine.batches == [BATCH_SIZE, BATCH_SIZE, 3]
     assert [CODES[i] for i in results.probabilities.argmax(axis=1)] == results.labels
 
 

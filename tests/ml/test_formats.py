@@ -14,8 +14,6 @@ from ml_models.recipes import Network
 
 TENSORFLOW = [
     pytest.mark.tensorflow,
-    # Keras reads its variables in a way that NumPy is about to stop supporting.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
     # TensorFlow's converter names its own interpreter, which is on its way out.
     pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated"),
 ]

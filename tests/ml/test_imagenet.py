@@ -141,7 +141,6 @@ def test_a_tensor_stays_inside_its_storage(strides: tuple[int, int], offset: int
 
 
 @pytest.mark.tensorflow
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 class TestBodies:
     def test_weights_of_pytorch_find_their_layers(self, tmp_path: Path) -> None:
         """In the order of computing, kernels with the channels first, and a classifier at the end."""

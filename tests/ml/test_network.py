@@ -9,11 +9,7 @@ import pytest
 from ml_models.data import DataError
 from ml_models.recipes import RECIPES, Network
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras reads its variables in a way that NumPy is about to stop supporting.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
-]
+pytestmark = pytest.mark.tensorflow
 
 
 def picture(side: int = 5, channels: int = 3) -> Any:

@@ -294,7 +294,7 @@ def test_many_images_are_never_at_work_at_once(engine: Engine, monkeypatch: pyte
         return signature(images=images)
 
     monkeypatch.setattr(engine, "_signature", watched)
-    monkeypatch.setattr(runtime, "TOGETHER", 2)
+    monkeypatch.setattr(runtime, "BATCH_SIZE", 2)
     parts = engine.outputs(inputs)
     assert seen == [2, 1]
     for mine, other in zip(astuple(parts), astuple(whole), strict=True):

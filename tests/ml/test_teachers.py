@@ -14,11 +14,7 @@ from ml_models.release import default_release
 from ml_models.runtime import Engine
 from ml_models.taxonomy import CODES
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras reads its variables in a way that NumPy is about to stop supporting.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
-]
+pytestmark = pytest.mark.tensorflow
 
 
 def two_phases(*, second_rate: float = 1e-3) -> Recipe:

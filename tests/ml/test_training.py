@@ -14,11 +14,7 @@ from ml_models.release import read_card
 from ml_models.runtime import Engine
 from ml_models.taxonomy import CODES, ImageType
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras reads its variables in a way that NumPy is about to stop supporting.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
-]
+pytestmark = pytest.mark.tensorflow
 
 
 @dataclass(frozen=True)
