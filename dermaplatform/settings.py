@@ -149,7 +149,7 @@ if REDIS_URL:
     CACHES = {"default": _redis, "table": _TABLE}
 
 MEDIA_ROOT = Path(env.str("DERMA_MEDIA_DIR", default=str(STATE_DIR / "media")))
-MEDIA_URL = ""  # nothing is served from it: diagnosis.views.image decides who sees what
+MEDIA_URL = ""  # nothing is served from it: diagnosis.views.analyses.image decides who sees what
 FILE_UPLOAD_HANDLERS = ["diagnosis.uploads.BoundedUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 2  # each is kept in memory; the form has two file fields

@@ -103,7 +103,7 @@ def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
 
 
 def card(release: str) -> Card | None:
-    """What a result says of the release that made it; None where that is no longer installed."""
+    """What a result says of the release that made it; None where that is no longer installed or readable."""
     try:
         return _card(release)
     except ReleaseError:

@@ -81,6 +81,15 @@ def named(card: Card, name: str) -> Card:
     return card
 
 
+def is_installed(name: str) -> bool:
+    """Whether it is in the tree, fit or not."""
+    try:
+        folder.release_path(name)
+    except ReleaseError:
+        return False
+    return True
+
+
 def names() -> list[str]:
     """Every release in the tree, fit or not."""
     return sorted(path.name for path in folder.RELEASES.iterdir() if path.is_dir())

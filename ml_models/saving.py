@@ -100,7 +100,7 @@ def _half(weights: Any) -> Any:
 
 
 def halve(path: Path) -> None:
-    """Stores the constants of the SavedModel in `path` in half precision, with a cast to float32 behind each.
+    """Stores the large constants of the SavedModel in `path` in half precision, each with a cast behind it.
 
     For a network that `fold_and_round` has rounded this loses nothing. TensorFlow folds the casts when it
     loads, but not every converter to another format does, so it comes last.

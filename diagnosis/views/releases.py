@@ -14,11 +14,12 @@ from ml_models.release import Card, ReleaseError
 def classifier(request: HttpRequest, release: str = "") -> HttpResponse:
     """The release that answers patients now, or the one that made an older result.
 
-    503, and why, where its files are not what was measured.
+    404 where it is not installed; 503, and why, where its files are not what was measured.
     """
     active = releases.active_or_none()
     name = release or active
-    _card(name)  # 404 where it is not installed
+    if not releases.is_installed(name):
+        raise Http404
     try:
         card = presentation.verified_card(name)
     except ReleaseError as error:

@@ -62,7 +62,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges that random views are drawn from; the defaults are `derma`'s."""
+    """Ranges that random views are drawn from."""
 
     min_area: float = 0.5  # crops keep at least this share of the picture's area
     stretch: float = 0.12  # largest logarithm of the ratio of the sides

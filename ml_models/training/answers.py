@@ -39,7 +39,7 @@ def fit_answers(folder: Path, *, root: Path) -> dict[str, Any]:
         "scale": scale,
         **chosen.to_json(),
         "val": {"without": without, "with": extended},
-        # A release takes them along only if no figure of `val` is the worse for it.
+        # A release takes them along only if none of these figures is the worse for it.
         "better": extended["val_loss"] < without["val_loss"]
         and all(extended[name] >= without[name] for name in without if name != "val_loss"),
     }

@@ -173,6 +173,15 @@ def test_a_release_whose_figures_were_changed_shows_none(client: Client, release
     assert "The card of the release whole-1 is not the one that was released." in refused.content.decode()
 
 
+def test_a_card_that_cannot_be_read_is_not_taken_for_a_release_that_is_gone(
+    client: Client, release: Path, db: None
+) -> None:
+    (release / folder.CARD).write_text("{")
+    refused = client.get("/about/classifier/whole-1/")
+    assert refused.status_code == 503
+    assert "cannot be read" in refused.content.decode()
+
+
 def test_an_older_release_says_that_it_is_one(
     client: Client, release: Path, settings: Any, alice: User, browse: Callable[[User], Client]
 ) -> None:
