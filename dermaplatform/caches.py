@@ -15,7 +15,7 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.redis import RedisCache
-from django.db import OperationalError, connections, router
+from django.db import InterfaceError, OperationalError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -60,9 +60,11 @@ class TableCache(DatabaseCache):
         try:
             with _short_of_patience(connection):
                 return self._count(connection, until)
-        except OperationalError:
-            if connection.vendor != "sqlite" or connection.in_atomic_block:
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
                 raise
+            # SQLite is being written to, or there is no database: then there is nothing to guess at either,
+            # and health has to say so.
             log.warning("rate_not_counted")
             return dict.fromkeys(until, 0)
 

@@ -73,7 +73,9 @@ def lease_outlives_renewals(app_configs: object, **kwargs: Any) -> list[CheckMes
 @register()
 def site_has_an_address(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
     parts = urlsplit(settings.SITE_URL)
-    if parts.scheme in ("http", "https") and parts.hostname and "*" not in parts.netloc:
+    host = parts.hostname or "."
+    # With a dot before it, as ALLOWED_HOSTS may have it, it is all the names below and none of them.
+    if parts.scheme in ("http", "https") and not host.startswith(".") and "*" not in parts.netloc:
         return []
     return [
         Error(

@@ -2,16 +2,24 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.profile import DateInput
-from accounts.models import PatientProfile, Sex
+from accounts.models import ConsentKind, PatientProfile, Sex
+from accounts.selectors import CONSENT_VERSIONS
 from accounts.validators import validate_birth_date
 from diagnosis import wording
 
 # Questions of the profile that help with a picture.
 ABOUT_PATIENT = ("date_of_birth", "sex")
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif"
+
+
+class SearchForm(forms.Form):
+    """A name, or a part of it."""
+
+    name = forms.CharField(required=False, max_length=150)
 
 
 class NewAnalysisForm(forms.Form):
@@ -44,6 +52,10 @@ class NewAnalysisForm(forms.Form):
         label=_("I agree that my pictures are stored, examined by a computer and reviewed by doctors."),
         error_messages={"required": _("Without your consent we may not look at the picture.")},
     )
+    # Of the text on the page; a page that stood open for long may show an old one.
+    version = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, initial=lambda: CONSENT_VERSIONS[ConsentKind.CARE]
+    )
 
     date_of_birth = forms.DateField(
         label=_("Date of birth"), required=False, widget=DateInput, validators=[validate_birth_date]
@@ -58,7 +70,7 @@ class NewAnalysisForm(forms.Form):
         """`profile` is what the patient has said before: nothing is asked twice."""
         super().__init__(*args, **kwargs)
         if not asks_consent:
-            del self.fields["consent"]
+            del self.fields["consent"], self.fields["version"]
         for name in ABOUT_PATIENT:
             if profile is None or getattr(profile, name):
                 del self.fields[name]
@@ -71,6 +83,12 @@ class NewAnalysisForm(forms.Form):
     def about_patient(self) -> dict[str, Any]:
         """What the patient has now said about themselves; what was left empty stays open."""
         return {name: self.cleaned_data[name] for name in ABOUT_PATIENT if self.cleaned_data.get(name)}
+
+    def ask_consent_again(self, error: ValidationError) -> None:
+        """Show the text that is in force now, which nobody has agreed to yet, and say why."""
+        answers: dict[str, Any] = {name: value for name, value in self.data.items() if name != "consent"}
+        self.data = answers | {"version": CONSENT_VERSIONS[ConsentKind.CARE]}
+        self.add_error("consent", error)
 
     @property
     def max_bytes(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from django.db.models import QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from diagnosis import releases, wording
@@ -16,7 +16,8 @@ from ml_models.taxonomy import Urgency
 _PACES = ((60, 10), (15, 3), (0, 1))
 _LONG_WAIT = 60  # s
 _TODO_DAYS = 30
-_TODO_ORDER = {Urgency.URGENT.value: 0, Urgency.SOON.value: 1}
+_TODOS = 5
+_TO_ACT_ON = (Urgency.URGENT.value, Urgency.SOON.value, Urgency.CANNOT_ASSESS.value)
 
 # The invented result on the page for visitors.
 SAMPLE = {"nv": 0.52, "mel": 0.22, "bkl": 0.15, "bcc": 0.06}
@@ -88,18 +89,22 @@ def wait(analysis: Analysis) -> Wait:
 
 def todos(analyses: "QuerySet[Analysis]") -> list[Todo]:
     """What a patient should do because of the latest analyses: the most urgent first, then the newest."""
-    recent = analyses.filter(created_at__gte=timezone.now() - timedelta(days=_TODO_DAYS))[:5]
-    found = []
-    sites_since: set[str] = set()
-    for analysis in recent:
-        without_result = analysis.status in WITHOUT_RESULT
-        # One without a result is settled by a newer picture of the same place.
-        if without_result and analysis.body_site not in sites_since:
-            found.append(Todo(analysis, again=True))
-        elif analysis.urgency in {Urgency.URGENT, Urgency.SOON, Urgency.CANNOT_ASSESS}:
-            found.append(Todo(analysis, again=False))
-        sites_since.add(analysis.body_site)
-    return sorted(found, key=lambda todo: _TODO_ORDER.get(todo.analysis.urgency, len(_TODO_ORDER)))
+    newer = Analysis.objects.filter(
+        Q(created_at__gt=OuterRef("created_at"))
+        | Q(created_at=OuterRef("created_at"), pk__gt=OuterRef("pk")),
+        patient=OuterRef("patient"),
+        body_site=OuterRef("body_site"),
+    )
+    # One without a result is settled by a newer picture of the same place.
+    to_send_again = Q(status__in=WITHOUT_RESULT) & ~Exists(newer)
+    order = Case(
+        When(urgency=Urgency.URGENT.value, then=0), When(urgency=Urgency.SOON.value, then=1), default=2
+    )
+    found = analyses.filter(
+        Q(urgency__in=_TO_ACT_ON) | to_send_again,
+        created_at__gte=timezone.now() - timedelta(days=_TODO_DAYS),
+    ).order_by(order, "-created_at", "-pk")
+    return [Todo(analysis, again=analysis.status in WITHOUT_RESULT) for analysis in found[:_TODOS]]
 
 
 def card(release: str) -> Card | None:

@@ -177,14 +177,15 @@ def _choose(slot: Slot, release: str, before: str, *, reason: str, by: User, see
             raise ValidationError(
                 _("This release is refused. %(problem)s"), params={"problem": str(error)}
             ) from error
+    # First: a number that no page has shown may be larger than a column holds.
+    latest_change = latest(slot)
+    if (latest_change.number if latest_change else 0) != seen:
+        raise _overtaken()
     change = ReleaseChange(
         slot=slot, number=seen + 1, release=release, previous=before, reason=reason.strip(), by=by
     )
     change.full_clean(validate_constraints=False)
-    latest_change = latest(slot)
     try:
-        if (latest_change.number if latest_change else 0) != seen:
-            raise IntegrityError
         with transaction.atomic():
             change.save()
     except IntegrityError as error:

@@ -17,7 +17,7 @@ from ml_models.taxonomy import ImageType
 log = structlog.get_logger(__name__)
 
 # After these another attempt can help. Anything else ends the claim like a crash: when the lease runs out.
-TRANSIENT = (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded)
+TRANSIENT = (OperationalError, InterfaceError, OSError, MemoryError, SoftTimeLimitExceeded)
 
 PAUSE_SECONDS = 1.0  # of a process that is not fit, after each job that it has passed on
 
@@ -61,6 +61,9 @@ def _examine(engine: Engine, analysis: Analysis) -> float | None:
     try:
         image = imaging.canonicalise(data)
     except imaging.ImageError as error:
+        # The clock strikes anywhere, and decoding takes whatever is raised in it for a fault of the file.
+        if isinstance(error.__cause__, SoftTimeLimitExceeded):
+            raise error.__cause__ from None
         jobs.reject(analysis, error=str(error))
         return None
     started = time.perf_counter()

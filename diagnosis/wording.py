@@ -172,7 +172,7 @@ _JOB_PROBLEMS: dict[str, Text] = {
         "Our system could not finish this analysis, although it tried several times. "
         "Your picture is safe. Please send it again; if this happens twice, show the spot to a doctor."
     ),
-    "unreadable": _(
+    "undecodable": _(
         "We could not open the stored picture, so it was not analysed. "
         "Please send it again, or take a new picture of the spot."
     ),

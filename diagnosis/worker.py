@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -58,12 +59,20 @@ class InferenceWorker:
         self._taker: threading.Thread | None = None
 
     def start(self) -> None:
-        """Load and verify the active release, run it once, begin to beat. A bad one refuses jobs, loudly."""
+        """Load and verify the active release, run it once, begin to beat. A bad one refuses jobs, loudly.
+
+        Without the database this process begins all the same, and takes the release when it is back.
+        """
         try:
             self._take(releases.active_release())
         except ReleaseError as error:  # nothing names a release
             self._refuse("", error)
-        self._beat()
+        except DatabaseError:
+            self._refuse("", ReleaseError("The database did not say which release to take."))
+        try:
+            self._beat()
+        except DatabaseError:
+            log.warning("heartbeat_missed", exc_info=True)
         self.shadow.start()
         threading.Thread(target=self._beat_on, name="heartbeat", daemon=True).start()
 
@@ -88,6 +97,8 @@ class InferenceWorker:
             engine = Engine.load(release_path(name))
             releases.named(engine.card, name)
             engine.check_golden()
+        except SoftTimeLimitExceeded:  # the clock of a job, which says nothing of the release
+            raise
         except ReleaseError as error:
             self._refuse(name, error)
         except Exception as error:  # whatever a bad release does, it is refused once and not tried for ever
@@ -179,7 +190,8 @@ def warm_up(**kwargs: Any) -> None:
     """In each new process of a worker that serves the inference queue, before its first job."""
     if "inference" in current_app.amqp.queues.consume_from:
         # A refusal is said in the log, in the heartbeat and by health; the process stays, and takes no job.
-        with suppress(NotReadyError):
+        # Neither does it without the database, until a heartbeat reaches that again.
+        with suppress(NotReadyError, DatabaseError):
             ready_worker()
 
 

@@ -76,7 +76,8 @@ class ImageError(ValueError):
 def canonicalise(data: bytes) -> Image.Image:
     """sRGB uint8 image of the first frame, upright, alpha on white, longest side at most MAX_SIDE pixels.
 
-    The content decides about the format, names do not matter. Raises ImageError and nothing else.
+    The content decides about the format, names do not matter. Raises ImageError, and MemoryError where the
+    machine has too little left, which says nothing of the file.
     """
     if not data:
         raise ImageError(ImageProblem.EMPTY)
@@ -88,6 +89,8 @@ def canonicalise(data: bytes) -> Image.Image:
         image = _to_srgb(_fit(image), source.info.get("icc_profile"))
         if orientation in _TRANSPOSE:
             image = image.transpose(_TRANSPOSE[orientation])
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise ImageError(ImageProblem.TRUNCATED) from error
     finally:
@@ -121,6 +124,8 @@ def _open(data: bytes) -> Image.Image:
         raise ImageError(_unidentified(data)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(ImageProblem.TOO_MANY_PIXELS) from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise ImageError(ImageProblem.TRUNCATED) from error
     width, height = source.size
@@ -166,6 +171,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         if given.profile.xcolor_space.strip() != "RGB" or "sRGB" in (given.profile.profile_description or ""):
             return image
         converted = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except MemoryError:
+        raise
     except Exception:  # a damaged profile must not cost the patient the picture
         return image
     return converted or image
@@ -174,6 +181,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _orientation(source: Image.Image) -> Any:
     try:
         return source.getexif().get(_ORIENTATION_TAG)
+    except MemoryError:
+        raise
     except Exception:  # damaged EXIF must not cost the patient the picture
         return None
 

@@ -16,6 +16,9 @@ from ml_models.taxonomy import CODES
 
 FORMAT = 3
 RELEASES = Path(__file__).parent / "releases"
+# How sentences call it: visitors read some of them, and need not know where it lies on the machine.
+_SHOWN = "ml_models/releases"
+_DEFAULT = f"{_SHOWN}/DEFAULT"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 CARD, GOLDEN, SAVED_MODEL = "card.json", "golden.json", "saved_model"
 DOMAIN, PLOTS = "domain.npz", "plots"
@@ -66,9 +69,9 @@ def default_release() -> str:
     try:
         name = (RELEASES / "DEFAULT").read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ReleaseError(f"There is no default release: {RELEASES / 'DEFAULT'} cannot be read.") from error
+        raise ReleaseError(f"There is no default release: {_DEFAULT} cannot be read.") from error
     if not name:
-        raise ReleaseError(f"There is no default release: {RELEASES / 'DEFAULT'} is empty.")
+        raise ReleaseError(f"There is no default release: {_DEFAULT} is empty.")
     return name
 
 
@@ -76,27 +79,30 @@ def release_path(name: str) -> Path:
     """The folder of a release of the tree by its name. Raises ReleaseError for a name that is none."""
     path = RELEASES / name
     if not NAME.fullmatch(name) or not path.is_dir():
-        raise ReleaseError(f"There is no release named {name!r} in {RELEASES}.")
+        raise ReleaseError(f"There is no release named {name!r} in {_SHOWN}.")
     return path
 
 
 def read_card(path: Path) -> Card:
     """The card of the release in the folder `path`: classes and input contract checked, hashes not."""
+    folder = path.name or path.resolve().name
     try:
         raw = json.loads((path / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ReleaseError(f"{path} is no release: it has no {CARD}.") from error
+        raise ReleaseError(f"The folder {folder} is no release: it has no {CARD}.") from error
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"The card of the release in {path} cannot be read.") from error
+        raise ReleaseError(f"The card of the release in the folder {folder} cannot be read.") from error
     try:
         if raw["format"] != FORMAT:
             raise ReleaseError(
-                f"The release in {path} has format {raw['format']}, this version reads {FORMAT}."
+                f"The release in the folder {folder} has format {raw['format']}, this version reads {FORMAT}."
             )
         card = _parse(raw)
         contract = (raw["input"]["geometry"], raw["input"]["scaling"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReleaseError(f"The card of the release in {path} is incomplete or malformed.") from error
+        raise ReleaseError(
+            f"The card of the release in the folder {folder} is incomplete or malformed."
+        ) from error
     if card.classes != CODES:
         raise ReleaseError(
             f"The release {card.name} has the classes {' '.join(card.classes)}, "
@@ -134,12 +140,20 @@ def _parse(raw: dict[str, Any]) -> Card:
 
 
 def list_files(path: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file of a release but its card, by relative POSIX path."""
+    """Size and SHA-256 of every file of a release but its card, by relative POSIX path.
+
+    Raises ReleaseError for one that cannot be read.
+    """
     entries = {}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
-        if file.is_file() and name != CARD:
-            content = file.read_bytes()
+        try:
+            content = file.read_bytes() if file.is_file() and name != CARD else None
+        except OSError as error:
+            raise ReleaseError(
+                f"The file {name} of the release in the folder {path.name} cannot be read."
+            ) from error
+        if content is not None:
             entries[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     return entries
 

@@ -188,6 +188,62 @@ def test_a_state_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
         Launcher(port=8123, state_dir=tmp_path / "file" / "var", follow=None).run()
 
 
+def test_a_full_disk_ends_nothing_that_runs(
+    supervisor: Supervisor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log cannot be made and the list of processes not be written, until there is room again."""
+    (tmp_path / "run" / "processes.unfinished").symlink_to("/dev/full")
+    (tmp_path / "logs").touch()
+    service = Service("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"])
+    supervisor.services = [service]
+    for _ in range(3):
+        supervisor.look_after()
+    said = capsys.readouterr().out
+    assert said.count("sleeper cannot be started (File exists)") == 1
+    assert said.count("run/processes.json cannot be written (No space left on device)") == 1
+    (tmp_path / "run" / "processes.unfinished").unlink()
+    (tmp_path / "logs").unlink()
+    supervisor.look_after()
+    assert is_alive(leader(service))
+    assert '"sleeper"' in (tmp_path / "run" / "processes.json").read_text()
+
+
+def test_a_full_disk_at_the_start_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").symlink_to("/dev/full")
+    monkeypatch.setattr(os, "ftruncate", lambda *args: None)  # which a device has not
+    with pytest.raises(CannotStart, match="cannot be written: No space left on device"):
+        Launcher(port=8123, state_dir=tmp_path, follow=None).run()
+
+
+@pytest.mark.parametrize(
+    ("stops", "status", "said"),
+    [(0, -9, "its preparation was ended by SIGKILL"), (1, -9, ""), (0, 1, "the reason stands above")],
+)
+def test_a_preparation_that_failed_is_told_unless_somebody_asked_to_stop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stops: int, status: int, said: str
+) -> None:
+    class Ended:
+        returncode = status
+
+        def poll(self) -> int:
+            return status
+
+    class Stand:
+        def spawn(self, *args: object, **kwargs: object) -> Ended:
+            return Ended()
+
+        def end(self, process: Ended) -> None:
+            pass
+
+    launcher = Launcher(port=8123, state_dir=tmp_path, follow=None)
+    launcher._stops = stops
+    assert not launcher._prepare(Stand())  # type: ignore[arg-type]
+    out = capsys.readouterr().out
+    assert said in out
+    assert bool(out) == bool(said)
+
+
 @pytest.mark.parametrize("text", ["", "http", "0", "65536", "-1", "80 80"])
 def test_a_bad_port_is_one_sentence(text: str) -> None:
     with pytest.raises(CannotStart, match="PORT must be a number"):

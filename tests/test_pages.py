@@ -10,14 +10,15 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ConsentKind, User
-from accounts.selectors import has_consent
+from accounts.models import Consent, ConsentKind, User
+from accounts.selectors import CONSENT_VERSIONS, has_consent
 from diagnosis import presentation, wording
-from diagnosis.models import Analysis
+from diagnosis.models import Analysis, Problem
 from ml_models.taxonomy import CODES, LOCALIZATIONS, ImageType, Reason, Urgency
 from tests import images
 
@@ -26,6 +27,7 @@ NEW = "/analyses/new/"
 ANSWERS = {"image_type": "dermatoscopic", "body_site": "back"}
 ALLAUTH_PAGES = ("login", "signup", "password/reset", "password/reset/done", "inactive", "confirm-email")
 RESULT = {"status": "done", "top": "mel", "release": "test"}
+PROBLEMS = [problem for problem in Problem if problem != Problem.NONE]
 
 
 @pytest.fixture
@@ -217,9 +219,31 @@ def test_consent_is_asked_once(browse: Browse, carol: User, picture: SimpleUploa
     assert "Without your consent" in text(refused)
     assert not has_consent(carol, ConsentKind.CARE)
     picture.seek(0)
-    assert client.post(NEW, {**ANSWERS, "image": picture, "consent": "on"}).status_code == 302
+    agreed = {**ANSWERS, "image": picture, "consent": "on", "version": CONSENT_VERSIONS[ConsentKind.CARE]}
+    assert client.post(NEW, agreed).status_code == 302
     assert has_consent(carol, ConsentKind.CARE)
     assert 'name="consent"' not in client.get(NEW).content.decode()
+
+
+@pytest.mark.parametrize("read", [{"version": "1"}, {"version": ""}, {}])
+def test_a_consent_to_a_text_that_was_not_shown_is_not_taken(
+    browse: Browse,
+    carol: User,
+    picture: SimpleUploadedFile,
+    monkeypatch: pytest.MonkeyPatch,
+    read: dict[str, str],
+) -> None:
+    monkeypatch.setitem(CONSENT_VERSIONS, ConsentKind.CARE, 2)
+    monkeypatch.setattr("accounts.consents.render_to_string", lambda name: "The second text.")
+    refused = browse(carol).post(NEW, {**ANSWERS, "image": picture, "consent": "on", **read})
+    assert refused.status_code == 422
+    assert not Consent.objects.exists()
+    assert "Please read the new one; nothing was recorded." in text(refused)
+    page = refused.content.decode()
+    taken_over = page[page.index('data-errors="version"') : page.index('name="consent"')]
+    assert "The second text." in taken_over
+    assert re.search(r'name="version"[^>]*value="2"', taken_over)
+    assert not re.search(r'name="consent"[^>]*checked', page)
 
 
 def test_sending_again_asks_nothing_twice(
@@ -312,15 +336,20 @@ def test_figures_of_an_uncertain_result_are_folded_behind_a_warning(
     assert "65\u00a0%" not in page[: page.index(fold)]
 
 
-@pytest.mark.parametrize(("status", "problem"), [("failed", "gave_up"), ("rejected", "unreadable")])
+@pytest.mark.parametrize("problem", PROBLEMS)
 def test_without_a_result_there_is_a_sentence_and_a_way_on(
-    browse: Browse, make: Callable[..., Analysis], alice: User, status: str, problem: str
+    browse: Browse, make: Callable[..., Analysis], alice: User, problem: Problem
 ) -> None:
+    status = "rejected" if problem == Problem.UNDECODABLE else "failed"
     analysis = make(alice, status=status, problem=problem, log="Traceback")
     response = browse(alice).get(analysis.get_absolute_url())
     assert wording.job_problem(problem) in text(response)
     assert f"{NEW}?again={analysis.public_id}" in response.content.decode()
     assert "Traceback" not in text(response)
+
+
+def test_each_problem_is_told_in_a_sentence_of_its_own() -> None:
+    assert len({wording.job_problem(problem) for problem in PROBLEMS}) == len(PROBLEMS)
 
 
 def test_images_are_sent_as_what_they_are(browse: Browse, make: Callable[..., Analysis], alice: User) -> None:
@@ -385,6 +414,41 @@ def test_home_shows_last_results_and_what_to_do(
     assert "Hand: send the picture again" in words
     assert "Ear: send the picture again" not in words
     assert "1 hour ago" in words
+
+
+def test_what_is_urgent_stays_to_do_however_much_came_after_it(
+    make: Callable[..., Analysis], alice: User, bob: User
+) -> None:
+    now = timezone.now()
+
+    def ago(minutes: int, urgency: str) -> Analysis:
+        return make(alice, **RESULT, urgency=urgency, created_at=now - timedelta(minutes=minutes))
+
+    make(alice, **RESULT, urgency="urgent", created_at=now - timedelta(days=31))
+    make(bob, **RESULT, urgency="urgent")
+    urgent, soon = ago(90, "urgent"), ago(80, "soon")
+    for minutes in range(6):
+        ago(minutes, "routine")
+    unclear = [ago(10 + minutes, "cannot_assess") for minutes in range(6)]
+    mine = Analysis.objects.filter(patient=alice)
+    with CaptureQueriesContext(connection) as queries:
+        found = [todo.analysis for todo in presentation.todos(mine)]
+    assert found == [urgent, soon, *unclear[:3]]
+    assert len(queries) == 1
+
+
+def test_what_it_has_learned_from_is_said_where_the_release_says_it(client: Client, db: None) -> None:
+    words = text(client.get("/about/"))
+    assert "the page about the classifier names the collections" in words
+    assert "HAM10000" not in words
+
+
+@pytest.mark.parametrize(("days", "sentence"), [(0, "today"), (1, "in one day"), (7, "in 7 days")])
+def test_a_licence_on_its_last_day_runs_out_today(days: int, sentence: str) -> None:
+    context = {"name": "Mei Chen", "days_left": days, "link": "https://derma.example.org/"}
+    for file in ("body.html", "text.txt"):
+        mail = render_to_string(f"email/licence_reminder/{file}", context)
+        assert f"your licence runs out {sentence}." in mail
 
 
 # Accounts

@@ -85,7 +85,10 @@ class Launcher:
                 self._pause(TICK)
         finally:
             supervisor.end(process)
-        if process.returncode > 0:
+        if process.returncode < 0 and not self._must_stop():
+            name = signal.Signals(-process.returncode).name
+            say(f"Derma was not started: its preparation was ended by {name}.", warning=True)
+        elif process.returncode > 0:
             say("Derma was not started; the reason stands above.", warning=True)
         return process.returncode == 0 and not self._must_stop()
 
@@ -132,7 +135,7 @@ class Launcher:
             (self.state_dir / "run").mkdir(parents=True, exist_ok=True)
             lock = (self.state_dir / "run" / "lock").open("a+")
         except OSError as error:
-            raise CannotStart(f"The folder {self.state_dir} cannot be written: {error.strerror}.") from error
+            raise self._unwritable(error) from error
         with lock:
             end = time.monotonic() + LOCK_PATIENCE
             while not _try_lock(lock):
@@ -144,10 +147,16 @@ class Launcher:
                         "with Ctrl-C, or set DERMA_STATE_DIR to another folder for a second one."
                     )
                 self._pause(TICK)
-            lock.truncate(0)
-            lock.write(f"{os.getpid()} {self.url}")
-            lock.flush()
+            try:
+                os.ftruncate(lock.fileno(), 0)
+                # Past the buffer: what stays in that would be refused once more when the file is closed.
+                os.write(lock.fileno(), f"{os.getpid()} {self.url}".encode())
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield lock
+
+    def _unwritable(self, error: OSError) -> CannotStart:
+        return CannotStart(f"The folder {self.state_dir} cannot be written: {error.strerror}.")
 
     @contextlib.contextmanager
     def _listener(self) -> Iterator[socket.socket]:

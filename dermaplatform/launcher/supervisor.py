@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -104,6 +104,7 @@ class Supervisor:
         self._environment = environment
         self._guardian = Guardian(lock)
         self._published: dict[str, int] = {}
+        self._put_off: set[str] = set()
 
     def spawn(
         self,
@@ -149,15 +150,30 @@ class Supervisor:
 
     def look_after(self) -> None:
         """Start what is due, and plan the next start of what has died."""
-        self._guardian.look_after()
+        with self._or_later("The guardian cannot be started"):
+            self._guardian.look_after()
         now = time.monotonic()
         for service in self.services:
             if service.process is None:
                 if now >= service.due:
-                    self._start(service)
+                    with self._or_later(f"{service.name} cannot be started"):
+                        self._start(service)
             elif service.process.poll() is not None:
                 self._bury(service, service.process)
-        self._publish()
+        with self._or_later("run/processes.json cannot be written"):
+            self._publish()
+
+    @contextlib.contextmanager
+    def _or_later(self, what: str) -> Iterator[None]:
+        """What the machine refuses, as on a full disk, is said once and tried again; the rest runs on."""
+        try:
+            yield
+        except OSError as error:
+            if what not in self._put_off:
+                say(f"{what} ({error.strerror}); it is tried again and again.", warning=True)
+            self._put_off.add(what)
+        else:
+            self._put_off.discard(what)
 
     def _bury(self, service: Service, process: subprocess.Popen[bytes]) -> None:
         self.end(process)

@@ -5,7 +5,6 @@ from typing import Any, cast
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +13,7 @@ from rest_framework.reverse import reverse
 from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, PatientProfile, User
 from accounts.permissions import ReadsRecords
+from dermaplatform.pagination import CursorPagination
 from diagnosis.api.serializers import AnalysisSerializer
 from diagnosis.models import Analysis
 from diagnosis.patients import Reading, reading, visible_patients

@@ -7,7 +7,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, User
 from accounts.permissions import IsPatient
 from dermaplatform.negotiation import FileNegotiation
+from dermaplatform.pagination import CursorPagination
 from dermaplatform.problems import Problem
 from dermaplatform.throttling import UploadThrottle
 from diagnosis.api.serializers import AnalysisSerializer, ListQuery, Upload

@@ -73,7 +73,12 @@ def _submit(patient: User, form: NewAnalysisForm) -> Submission | None:
     """Hand valid answers to the service; None, and the reason in the form, if it refuses."""
     answers = form.cleaned_data
     if answers.get("consent"):
-        give_consent(user=patient, kind=ConsentKind.CARE)
+        try:
+            # Only what stood on the page is agreed to: 0 is no version at all.
+            give_consent(user=patient, kind=ConsentKind.CARE, version=answers["version"] or 0)
+        except ValidationError as error:
+            form.ask_consent_again(error)
+            return None
     if form.about_patient:
         update_profile(patient=patient, by=patient, why=Why.UPLOAD, **form.about_patient)
     try:

@@ -15,6 +15,7 @@ from accounts.models import Opened, Role
 from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
 from accounts.selectors import is_verified_doctor
+from diagnosis.forms import SearchForm
 from diagnosis.models import Analysis
 from diagnosis.patients import reading, visible_patients
 
@@ -26,13 +27,20 @@ PAGE_SIZE = 20
 @role_required(Role.DOCTOR, Role.ADMIN)
 def patients(request: SignedInRequest) -> HttpResponse:
     """Patients of whom something is open to this person, by name if asked (`?name=`)."""
-    name = request.GET.get("name", "").strip()[:150]
+    form = SearchForm(request.GET)
     found = visible_patients(request.user)
-    for word in fold(name).split():
-        found = found.alias(folded_name=Fold(F("name"))).filter(folded_name__contains=word)
+    if form.is_valid():
+        for word in fold(form.cleaned_data["name"]).split():
+            found = found.alias(folded_name=Fold(F("name"))).filter(folded_name__contains=word)
+    else:  # nobody is called so, and PostgreSQL takes no NUL in a query
+        found = found.none()
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     record_accesses(request, page.object_list, Opened.PATIENTS)
-    context = {"page": page, "name": name, "may_have_patients": is_verified_doctor(request.user)}
+    context = {
+        "page": page,
+        "name": form.data.get("name", ""),
+        "may_have_patients": is_verified_doctor(request.user),
+    }
     return render(request, "diagnosis/reader/patients.html", context)
 
 

@@ -183,6 +183,8 @@ function showAnswer(page) {
       if (same && same.hasAttribute(name)) field.setAttribute(name, same.getAttribute(name));
       else field.removeAttribute(name);
     }
+    // A consent to a text that has changed is asked for again.
+    if (same && field.type === "checkbox") field.checked = same.checked;
   }
   drop.classList.toggle("is-wrong", Boolean(form.querySelector('[data-errors="image"] li')));
   if (form.querySelector('[data-errors="image"] li')) forget();

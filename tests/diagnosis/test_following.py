@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
@@ -167,6 +168,39 @@ def test_an_idle_worker_takes_it_before_a_job_needs_it(
     assert standing.shadow._wanted == "other-3"
     standing._beat()
     assert WorkerHeartbeat.objects.get().release == "new-2"
+
+
+def test_a_process_that_starts_without_the_database_beats_and_takes_the_release_by_itself(
+    db: None, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_down(*args: object) -> str:
+        raise OperationalError
+
+    with monkeypatch.context() as outage:
+        outage.setattr(releases, "active_release", is_down)
+        outage.setattr(worker.InferenceWorker, "_beat", is_down)
+        with pytest.raises(OperationalError):
+            worker.ready_worker()
+    standing = worker._worker
+    assert standing is not None
+    standing._beat()
+    assert inference_worker_state() == "The database did not say which release to take."
+    standing._look_around()
+    assert standing._taker is not None
+    standing._taker.join()
+    standing._beat()
+    assert inference_worker_state() == "ok"
+    assert shelf.loaded == ["old-1"]
+
+
+def test_a_time_limit_in_the_middle_of_loading_refuses_no_release(
+    alice: User, submit: Submit, shelf: Shelf
+) -> None:
+    shelf.faults["old-1"] = SoftTimeLimitExceeded()
+    waiting = examined(submit(alice))
+    assert (waiting.status, waiting.attempts) == (Status.QUEUED, 0)
+    shelf.faults.clear()
+    assert examined(waiting).release == "old-1"
 
 
 def test_a_time_limit_that_ends_the_waiting_ends_neither_the_loading_nor_the_job(

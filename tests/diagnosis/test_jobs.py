@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings as django_settings
 from django.db import OperationalError
 from django.utils import timezone
+from PIL import Image
 
 from accounts.models import User
 from dermaplatform import leases
 from diagnosis import jobs, releases, tasks, worker
 from diagnosis.models import Analysis, Status, WorkerHeartbeat
 from diagnosis.selectors import inference_worker_state
+from ml_models import imaging
 from ml_models.runtime import Engine, ReleaseError
 from tests.conftest import StandInEngine, assessment
 
@@ -85,6 +88,31 @@ def test_a_transient_error_waits_and_tries_again_and_gives_up_after_three_claims
     analysis.refresh_from_db()
     assert (analysis.status, analysis.problem, analysis.attempts) == (Status.FAILED, "gave_up", 3)
     assert "the database went away" in analysis.log
+
+
+@pytest.mark.parametrize("fault", [SoftTimeLimitExceeded(), MemoryError()], ids=repr)
+@pytest.mark.parametrize("part", ["_to_rgb", "_open"])
+def test_what_breaks_in_while_an_image_is_decoded_is_no_fault_of_the_image(
+    alice: User,
+    submit: Submit,
+    engine: StandInEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fault: Exception,
+    part: str,
+) -> None:
+    def breaks(*args: object, **kwargs: object) -> None:
+        raise fault
+
+    analysis = submit(alice)
+    if part == "_open":
+        monkeypatch.setattr(Image, "open", breaks)
+    else:
+        monkeypatch.setattr(imaging, part, breaks)
+    tasks.analyse(analysis.pk)
+    analysis.refresh_from_db()
+    assert (analysis.status, analysis.problem, analysis.attempts) == (Status.QUEUED, "", 1)
+    assert type(fault).__name__ in analysis.log
 
 
 def test_an_unlisted_error_ends_like_a_crash(alice: User, submit: Submit, engine: StandInEngine) -> None:

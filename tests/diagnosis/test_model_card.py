@@ -179,7 +179,8 @@ def test_a_card_that_cannot_be_read_is_not_taken_for_a_release_that_is_gone(
     (release / folder.CARD).write_text("{")
     refused = client.get("/about/classifier/whole-1/")
     assert refused.status_code == 503
-    assert "cannot be read" in refused.content.decode()
+    assert "The card of the release in the folder whole-1 cannot be read." in refused.content.decode()
+    assert str(release.parent) not in refused.content.decode()  # anybody reads it
 
 
 def test_an_older_release_says_that_it_is_one(

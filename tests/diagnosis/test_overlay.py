@@ -9,6 +9,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import User
+from accounts.relations import share
 from diagnosis import tasks
 from diagnosis.models import Analysis
 from ml_models.taxonomy import CODES, Urgency
@@ -40,6 +41,15 @@ def test_the_page_shows_the_likeliest_kind_first_and_says_what_it_is(
     assert "neither an outline of the spot nor a reason" in page
     assert page.index("overlay/mel/") < page.index("overlay/nv/")
     assert page.count("overlaid__map") == len(CODES)
+
+
+def test_a_doctor_reads_of_the_picture_and_a_patient_of_their_own(
+    alice: User, chen: User, explained: Analysis, browse: Browse
+) -> None:
+    share(patient=alice, doctor=chen)
+    for person, whose in ((alice, "your"), (chen, "the")):
+        page = browse(person).get(explained.get_absolute_url()).content.decode()
+        assert page.count(f"Coloured places on {whose} picture: what speaks for") == len(CODES)
 
 
 def test_the_layer_is_coloured_where_something_speaks_for_the_kind(

@@ -315,6 +315,17 @@ def test_an_administrator_reads_why_a_release_is_refused(
     assert "Enter a whole number." in again.content.decode()
 
 
+@pytest.mark.parametrize("seen", [2**31 - 1, 2**63 - 1])
+def test_a_number_that_no_page_has_shown_is_overtaken_however_large(
+    tree: Path, eve: User, browse: Callable[[User], Client], seen: int
+) -> None:
+    for page in (f"activate/{NEW}/", f"along/{NEW}/"):
+        answer = browse(eve).post(LIST + page, {"seen": seen, "reason": "Better."})
+        assert answer.status_code == 422
+        assert "Somebody else has changed this in the meantime." in answer.content.decode()
+    assert not ReleaseChange.objects.exists()
+
+
 def test_an_administrator_lets_a_release_run_along_and_ends_it(
     tree: Path, eve: User, browse: Callable[[User], Client]
 ) -> None:

@@ -11,6 +11,7 @@ from accounts.models import User
 from diagnosis.models import Analysis
 from diagnosis.services import ConsentRequired, submit_analysis
 from diagnosis.uploads import UploadRefused, examine
+from ml_models import imaging
 from tests import images
 
 JPEG = images.encoded(images.picture(), "JPEG")
@@ -96,6 +97,17 @@ def test_position_and_remarks_are_not_stored(alice: User) -> None:
         with Image.open(io.BytesIO(stored)) as image:
             assert not image.getexif()
     assert re.fullmatch(r"images/\d{4}/\d\d/[0-9a-f]{32}\.png", str(analysis.image.name))
+
+
+def test_where_memory_runs_out_the_picture_is_not_called_incomplete(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_little(source: Image.Image) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(imaging, "_to_rgb", too_little)
+    with pytest.raises(MemoryError):  # the page of a failure on our side
+        submit_analysis(patient=alice, upload=images.upload(images.encoded(images.picture())))
 
 
 def test_without_consent_nothing_is_taken(carol: User) -> None:

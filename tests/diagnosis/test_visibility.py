@@ -97,6 +97,15 @@ def shared(alice: User, chen: User, submit: Submit) -> Analysis:
 # The rule
 
 
+def test_a_name_that_nobody_can_have_finds_nobody(alice: User, chen: User, ask: Ask) -> None:
+    share(patient=alice, doctor=chen)
+    assert alice.name in text(ask(chen, f"{PATIENTS}?name=%20Alice%20"))
+    for name in ("%00", "Alice%00", "a" * 151):
+        answer = ask(chen, f"{PATIENTS}?name={name}")
+        assert answer.status_code == 200
+        assert "Nobody of this name" in text(answer)
+
+
 def test_without_a_relation_a_doctor_sees_nothing(alice: User, chen: User, submit: Submit, ask: Ask) -> None:
     analysis = submit(alice)
     assert statuses(ask, chen, analysis) == {404}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from ml_models import synthetic
+from ml_models import imaging, synthetic
 from ml_models.imaging import (
     MAX_SIDE,
     ImageError,
@@ -292,3 +292,25 @@ def test_a_damaged_profile_does_not_cost_the_picture(profile: bytes) -> None:
 def test_srgb_is_left_as_it_is() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert with_profile((181, 99, 77), profile).tolist() == [181, 99, 77]
+
+
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [
+        (Image, "open"),
+        (imaging, "_to_rgb"),
+        (ImageCms, "profileToProfile"),
+        (Image.Image, "getexif"),
+    ],
+)
+def test_too_little_memory_is_no_fault_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, owner: object, step: str
+) -> None:
+    data = saved(sample(), "PNG", icc_profile=display_p3())
+
+    def too_little(*args: object, **kwargs: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(owner, step, too_little)
+    with pytest.raises(MemoryError):
+        canonicalise(data)

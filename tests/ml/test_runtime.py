@@ -90,8 +90,9 @@ def test_the_card_meets_the_floors() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../releases", "none", "a/b"])
 def test_names_that_are_no_release(name: str) -> None:
-    with pytest.raises(ReleaseError):
+    with pytest.raises(ReleaseError, match="in ml_models/releases") as caught:
         release_path(name)
+    assert str(release.RELEASES) not in str(caught.value)  # health tells it to anybody
 
 
 def test_without_a_default_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +151,21 @@ def test_missing_and_added_files_are_refused(release_copy: Path) -> None:
         release.verify(release_copy)
 
 
+def test_a_file_that_cannot_be_read_is_refused_by_its_name(
+    release_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_denied(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", is_denied)
+    with pytest.raises(
+        ReleaseError, match=r"^The file domain\.npz of the release in the folder release cannot"
+    ):
+        release.verify(release_copy)
+
+
 def test_a_folder_that_is_no_release_or_has_a_broken_card(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="is no release"):
+    with pytest.raises(ReleaseError, match=f"^The folder {tmp_path.name} is no release"):
         read_card(tmp_path)
     (tmp_path / "card.json").write_text("{")
     with pytest.raises(ReleaseError, match="cannot be read"):

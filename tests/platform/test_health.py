@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -61,6 +62,33 @@ def test_while_another_is_fit_a_refusal_is_told_and_nothing_is_missing(
     answer = client.get("/api/v1/health/")
     assert (answer.status_code, answer.json()["worker"], answer.json()["missing"]) == (200, "ok", [])
     assert answer.json()["refusals"] == ["The golden probabilities are off."]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_not_there_is_said_and_not_stumbled_over(
+    client: Client,
+    broker_is_there: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    vendor: str,
+    error: type[Exception],
+) -> None:
+    """Though requests are counted in it: Redis is not there either."""
+
+    def is_down(*args: object, **kwargs: object) -> None:
+        raise error
+
+    settings.CACHES = {"default": settings.CACHES.get("table", settings.CACHES["default"])}
+    with monkeypatch.context() as outage:
+        outage.setattr(connection, "vendor", vendor)
+        outage.setattr(connection, "in_atomic_block", False)
+        outage.setattr(connection, "cursor", is_down)
+        answer = client.get("/api/v1/health/")
+    assert answer.status_code == 503
+    assert answer.json()["missing"] == ["database", "worker"]
 
 
 def test_a_redis_that_is_not_there_is_said_at_once(settings: Any) -> None:

@@ -120,6 +120,7 @@ def test_with_debug_what_is_not_there_is_told_in_our_own_words(
     [
         ("SITE_URL", "https://*", "derma.E004"),
         ("SITE_URL", "derma.example.org", "derma.E004"),
+        ("SITE_URL", "https://.derma.example.org", "derma.E004"),  # of ALLOWED_HOSTS
         ("DERMA_RATES", {"upload": {"account": "sixty"}}, "derma.E005"),
         ("DERMA_TRUSTED_PROXIES", -1, "derma.E006"),
         ("DERMA_IDLE_MINUTES", 0, "derma.E006"),
