@@ -22,7 +22,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         message = self.render_mail(template_prefix, email, {"email": email, **context})
-        known = EmailAddress.objects.filter(email__iexact=email).select_related("user").first()
+        # Somebody may have added a stranger's address, which is never confirmed: the mail is not theirs.
+        same = EmailAddress.objects.filter(email__iexact=email).order_by("-verified", "-primary", "pk")
+        known = same.select_related("user").first()
         mailing.enqueue(
             kind=template_prefix.replace("/email/", "."),
             recipient=known.user if known else None,
@@ -37,6 +39,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         """For limits and the list of devices. Behind a Unix socket everybody is one address."""
         return client_address(request) or "0.0.0.0"  # noqa: S104
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """By the account alone: allauth adds the host, which a client can write in many ways."""
+        login: str = credentials.get("email", credentials.get("username", ""))
+        return login.lower()
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Too many wrong passwords are a 429 like every other limit, whether or not this one is right."""

@@ -142,19 +142,21 @@ def _obstacles(person: User) -> list[str]:
 
 
 def _addresses(person: User) -> set[str]:
-    known = EmailAddress.objects.filter(user=person).values_list("email", flat=True)
+    """Those that are surely this person's: anybody may add a stranger's, as long as nobody confirms it."""
+    known = EmailAddress.objects.filter(user=person, verified=True).values_list("email", flat=True)
     return {address.lower() for address in [person.email, *known]}
 
 
 def _sessions_about(person: User, addresses: set[str]) -> list[str]:
-    """Keys of the sessions of this person, and of those that name them, as a half-finished sign-in does."""
+    """Keys of this person's sessions, and of those without anybody that name them: half-finished sign-ins."""
     named = re.compile("|".join(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])" for address in addresses), re.I)
-    return [
-        session.session_key
-        for session in Session.objects.iterator()
-        if (content := session.get_decoded()).get(SESSION_KEY) == str(person.pk)
-        or named.search(repr(content))
-    ]
+    found = []
+    for session in Session.objects.iterator():
+        content = session.get_decoded()
+        who = content.get(SESSION_KEY)
+        if who == str(person.pk) or (who is None and named.search(repr(content))):
+            found.append(session.session_key)
+    return found
 
 
 def _erase_sign_in(person: User, addresses: set[str], sessions: list[str]) -> None:

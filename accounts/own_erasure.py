@@ -81,9 +81,10 @@ def _erase_exports(person: User) -> list[str]:
 
 
 def _erase_doctor(person: User) -> list[str]:
-    """End what is in force first, so that everybody who must know is told; then everything goes."""
-    if not person.is_doctor:
-        return []
+    """End what is in force first, so that everybody who must know is told; then everything goes.
+
+    Also of somebody who is no doctor any more.
+    """
     applications = DoctorApplication.objects.filter(doctor=person)
     for application in applications.filter(status__in=[*PENDING, *STANDING]):
         verification.withdraw(application=application, by=person)

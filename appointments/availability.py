@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import DoctorApplication, Role, User
 from appointments import slots
-from appointments.models import Appointment, Schedule, ScheduleException, WeeklyRule
+from appointments.models import Appointment, ExceptionKind, Schedule, ScheduleException, WeeklyRule
 from appointments.slots import Slot, Taken, Terms
 
 # What a day of any calendar may hold: it has 25 hours at times, and 48 where it comes twice.
@@ -104,6 +104,15 @@ def bookable(doctor: User) -> Schedule | None:
     if not (doctor.is_active and doctor.is_doctor and verified.exists()):
         return None
     return Schedule.objects.prefetch_related("rules", "exceptions").filter(doctor=doctor).first()
+
+
+def has_hours(schedule: Schedule) -> bool:
+    """Whether the doctor sees patients at all: in some weeks, or on single days that are to come."""
+    today = timezone.localdate(timezone=ZoneInfo(schedule.time_zone))
+    return bool(schedule.rules.all()) or any(
+        exception.kind != ExceptionKind.OFF and exception.last_day >= today
+        for exception in schedule.exceptions.all()
+    )
 
 
 def free_times(

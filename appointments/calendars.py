@@ -16,6 +16,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 
 from accounts.models import User
 from accounts.reading import as_read_by
+from accounts.relations import name_of
 from appointments.models import CANCELLED, Appointment, Status
 from dermaplatform.addresses import absolute
 
@@ -54,7 +55,7 @@ def feed(user: User, visits: Iterable[tuple[Appointment, datetime]], *, with_nam
 def _title(visit: Appointment, user: User, with_names: bool) -> str:
     """A patient reads the doctor's name; a doctor reads the patient's only where they asked for it."""
     if user.pk == visit.patient_id:
-        return _("Visit: %(name)s") % {"name": visit.doctor.doctor_profile}
+        return _("Visit: %(name)s") % {"name": name_of(visit.doctor)}
     return _("Visit: %(name)s") % {"name": visit.patient.name} if with_names else _("Visit")
 
 

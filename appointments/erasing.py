@@ -4,6 +4,8 @@ A visit with a note that a doctor has signed is a medical record, and the retent
 DERMA_RETENTION_YEARS from the last signature, without saying whose it is. A coming visit is called off, and a
 bare row of it stays until its time is over, so that the other one can see what became of it. Every other
 visit goes, with all that hangs on it.
+
+Roles change: everybody is erased as the patient and as the doctor that they may have been.
 """
 
 import datetime
@@ -85,11 +87,10 @@ def _told_of(kept: dict[int, datetime.date]) -> list[Kept]:
 
 
 def _preview(person: User) -> tuple[dict[str, int], list[Kept]]:
-    if person.is_doctor:
-        return _counts_of_doctor(person), []
-    visits = Appointment.objects.filter(patient=person)
-    kept = _kept(visits)
-    return _counts_of_patient(person, kept), _told_of(kept)
+    kept = _kept(Appointment.objects.filter(patient=person))
+    counts = _counts_of_patient(person, kept) | _counts_of_doctor(person)
+    counts[_("Private addresses of your calendar")] = CalendarFeed.objects.filter(user=person).count()
+    return counts, _told_of(kept)
 
 
 def _counts_of_patient(patient: User, kept: dict[int, datetime.date]) -> dict[str, int]:
@@ -99,7 +100,6 @@ def _counts_of_patient(patient: User, kept: dict[int, datetime.date]) -> dict[st
         _("Ratings of visits"): Rating.objects.filter(appointment__patient=patient).count(),
         _("Places on waiting lists"): WaitlistEntry.objects.filter(patient=patient).count(),
         _("Pictures that doctors asked for"): PhotoRequest.objects.filter(patient=patient).count(),
-        _("Private addresses of your calendar"): CalendarFeed.objects.filter(user=patient).count(),
     }
 
 
@@ -108,7 +108,6 @@ def _counts_of_doctor(doctor: User) -> dict[str, int]:
         _("Coming visits, which are called off"): Appointment.objects.coming().filter(doctor=doctor).count(),
         _("Hours and terms of a doctor"): Schedule.objects.filter(doctor=doctor).count(),
         _("Drafts of notes"): VisitNote.objects.filter(author=doctor, signed_at=None).count(),
-        _("Private addresses of your calendar"): CalendarFeed.objects.filter(user=doctor).count(),
     }
 
 
@@ -119,10 +118,8 @@ def _erase(person: User) -> tuple[dict[str, int], list[Kept], list[str]]:
     booking.end_all(person=person, why=_WHY)
     person.notices.exclude(pk__in=told_before).delete()  # whoever leaves knows it
     _erase_own_things(person)
-    files = [] if person.is_doctor else _erase_patient(person)
-    if person.is_doctor:
-        _erase_doctor(person)
-    return erased, kept, files
+    _erase_doctor(person)
+    return erased, kept, _erase_patient(person)
 
 
 def _erase_own_things(person: User) -> None:

@@ -62,7 +62,7 @@ def sign(*, appointment: Appointment, by: User, words: Words, after: str = "") -
     if not (words.diagnosis.strip() or words.advice.strip()):
         sentence = _("Write a diagnosis or some advice before you sign.")
         raise ValidationError({"diagnosis": ValidationError(sentence, code="empty")})
-    if words.follow_up_on and words.follow_up_on < timezone.localdate():
+    if words.follow_up_on and words.follow_up_on < timezone.localdate(timezone=by.zone):
         sentence = _("This day is over. Choose a later one.")
         raise ValidationError({"follow_up_on": ValidationError(sentence, code="past")})
     with transaction.atomic():

@@ -47,7 +47,7 @@ def ask(*, appointment: Appointment, by: User, weeks: int, note: str = "") -> Ph
             appointment=appointment,
             patient=appointment.patient,
             doctor=by,
-            due_on=timezone.localdate() + timedelta(weeks=weeks),
+            due_on=_today(by) + timedelta(weeks=weeks),
             note=note.strip(),
         )
         request.full_clean()

@@ -3,15 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
 from accounts.access import open_to
+from accounts.directory import public_doctors
 from accounts.models import User
 from accounts.relations import name_of
 from accounts.selectors import is_verified_doctor
@@ -29,6 +31,7 @@ from appointments.models.appointments import AppointmentQuerySet
 from diagnosis.models import Analysis
 
 OPENS_BEFORE = timedelta(minutes=10)
+FOLLOW_UPS_SHOWN = 5
 
 
 def visible(user: object) -> AppointmentQuerySet:
@@ -168,16 +171,26 @@ def follow_up(note: VisitNote | None) -> VisitNote | None:
     if note is None or note.follow_up_on is None:
         return None
     visit = note.appointment
-    booked = Appointment.objects.booked().filter(
-        patient=visit.patient_id, doctor=visit.doctor_id, start__gt=visit.start
-    )
-    return None if booked.exists() else note
+    return None if _next_of(visit.patient_id, visit.doctor_id, visit.start).exists() else note
 
 
 def follow_ups(patient: User) -> list[VisitNote]:
-    """The next visits that doctors asked this patient for and that are not booked; what is due first."""
+    """The next visits that doctors asked this patient for and that can be booked; what is due first."""
+    next_one = _next_of(
+        OuterRef("appointment__patient"), OuterRef("appointment__doctor"), OuterRef("appointment__start")
+    )
     latest = VisitNote.objects.filter(
-        appointment__patient=patient, signed_at__isnull=False, amendments__signed_at=None
+        ~Exists(next_one),
+        appointment__patient=patient,
+        appointment__doctor__in=public_doctors().values("user"),
+        signed_at__isnull=False,
+        amendments__signed_at=None,
     ).exclude(follow_up_on=None)
     notes = latest.select_related("appointment__doctor__doctor_profile").order_by("follow_up_on", "pk")
-    return [note for note in notes[:5] if follow_up(note)]
+    return list(notes[:FOLLOW_UPS_SHOWN])
+
+
+def _next_of(patient: Any, doctor: Any, start: Any) -> QuerySet[Appointment]:
+    """What the two have booked after that moment, also once it has taken place."""
+    lasting = (*BOOKED, Status.COMPLETED)
+    return Appointment.objects.filter(status__in=lasting, patient=patient, doctor=doctor, start__gt=start)

@@ -9,15 +9,16 @@ from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import notices
 from accounts.models import Notice, NoticeGroup, User
+from accounts.reading import as_seen_by
 from dermaplatform.addresses import absolute
 from dermaplatform.fields import Flag
+from dermaplatform.pagination import CursorPagination
 from dermaplatform.problems import Problem
 
 
@@ -34,7 +35,8 @@ class NoticeSerializer(serializers.ModelSerializer[Notice]):
         read_only_fields = fields
 
     def get_text(self, notice: Notice) -> str:
-        return notices.told([notice])[0].words
+        with as_seen_by(notice.recipient):  # apps have no cookie by which the middleware would know them
+            return notices.told([notice])[0].words
 
     def get_page(self, notice: Notice) -> str | None:
         return absolute(notice.url) if notice.url else None
@@ -53,7 +55,7 @@ class NoticeList(generics.ListAPIView[Notice]):
     queryset = Notice.objects.none()
 
     def get_queryset(self) -> QuerySet[Notice]:
-        return notices.of(cast(User, self.request.user))
+        return notices.of(cast(User, self.request.user)).select_related("recipient")
 
 
 class NoticeRead(APIView):

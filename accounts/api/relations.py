@@ -8,7 +8,6 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, mixins, serializers, viewsets
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from accounts import relations
 from accounts.access_log import accesses_to
 from accounts.models import AccessEvent, CareRelation, Opened, Role, Scope, Source, User
 from accounts.permissions import IsPatient
+from dermaplatform.pagination import CursorPagination
 
 # What the service refuses, by its code: the field that is to blame.
 _BLAMED = {

@@ -45,6 +45,17 @@ def last_day(until: datetime.datetime | None) -> datetime.date | None:
     return timezone.localtime(until - datetime.timedelta(microseconds=1)).date() if until else None
 
 
+class FindForm(forms.Form):
+    """By which name to look for the doctor; read from the address."""
+
+    name = forms.CharField(
+        label=_("Name of the doctor"),
+        max_length=150,
+        required=False,
+        widget=forms.SearchInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class ShareForm(forms.Form):
     """What to share: everything, or some things by name; and until when."""
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import relations
 from accounts.access_log import accesses_to, sittings
 from accounts.directory import Search, public_doctors, search_doctors
-from accounts.forms.sharing import EndForm, ShareForm, last_day
+from accounts.forms.sharing import EndForm, FindForm, ShareForm, last_day
 from accounts.models import CareRelation, Role, Scope, Source, User
 from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
@@ -59,16 +59,20 @@ def _share(patient: User, doctor: User, form: ShareForm) -> CareRelation | None:
 
 def _choose_doctor(request: SignedInRequest) -> HttpResponse:
     """Doctors whom the patient knows already, and others by name (`?name=`)."""
-    name = request.GET.get("name", "").strip()[:150]
+    form = FindForm(request.GET)
+    understood = form.is_valid()
+    name = form.cleaned_data.get("name", "")
     known = public_doctors().filter(user__patients_relations__patient=request.user).distinct()
     found = search_doctors(Search(name=name)) if name else known
     profiles = list(found[: DOCTORS_FOUND + 1])
     context = {
+        "form": form,
         "name": name,
         "profiles": profiles[:DOCTORS_FOUND],
         "there_are_more": len(profiles) > DOCTORS_FOUND,
     }
-    return render(request, "accounts/sharing/choose_doctor.html", context)
+    status = 200 if understood else 422
+    return render(request, "accounts/sharing/choose_doctor.html", context, status=status)
 
 
 def _present(patient: User, doctor: User) -> list[CareRelation]:

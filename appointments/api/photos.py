@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +19,7 @@ from appointments.api.of_visit import OfVisit
 from appointments.api.refusals import told
 from appointments.api.serializers import PersonSerializer
 from appointments.models import PhotoRequest
+from dermaplatform.pagination import CursorPagination
 
 
 class PhotoRequestSerializer(serializers.ModelSerializer[PhotoRequest]):

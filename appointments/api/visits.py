@@ -12,7 +12,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,10 +20,11 @@ from rest_framework.serializers import Serializer
 from accounts.access_log import record_access, record_accesses
 from accounts.models import Opened, User
 from accounts.selectors import is_verified_doctor
-from appointments import booking, picking, visits
+from appointments import booking, picking, visits, waitlist
 from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, Because, NewAppointment, NewTime
-from appointments.models import Appointment
+from appointments.models import Appointment, WaitlistEntry, WaitStatus
+from dermaplatform.pagination import CursorPagination
 
 KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -168,18 +168,19 @@ class AppointmentViewSet(
 
 def _make(patient: User, answers: dict[str, Any]) -> Appointment:
     analyses = answers.get("analyses", [])
+    words = {"reason": answers["reason"], "analyses": analyses}
     if "appointment" in answers:
         mine = Appointment.objects.visible_to(patient)
-        return booking.book(
-            hold=get_object_or_404(mine, public_id=answers["appointment"]),
-            reason=answers["reason"],
-            analyses=analyses,
-        )
+        hold = get_object_or_404(mine, public_id=answers["appointment"])
+        # What the waiting list offers may move a visit, so that nobody has two.
+        offered = WaitlistEntry.objects.visible_to(patient).filter(offer=hold, status=WaitStatus.OFFERED)
+        entry = offered.first()
+        return waitlist.take(entry=entry, **words) if entry else booking.book(hold=hold, **words)
     if answers["hold"]:
         return _hold(patient, answers)
     # What cannot be booked is not held either.
     with transaction.atomic():
-        return booking.book(hold=_hold(patient, answers), reason=answers["reason"], analyses=analyses)
+        return booking.book(hold=_hold(patient, answers), **words)
 
 
 def _hold(patient: User, answers: dict[str, Any]) -> Appointment:

@@ -12,8 +12,15 @@ from accounts import relations
 from accounts.models import User
 from appointments.booking.steps import only_doctor, only_verified, tell, wrong_state
 from appointments.booking.taking import times_of
-from appointments.booking.times import MINUTE, first_come, locked, record_open_until, slot_at
-from appointments.models import Actor, Appointment, Schedule, Status
+from appointments.booking.times import (
+    FURTHEST,
+    MINUTE,
+    first_come,
+    locked,
+    record_open_until,
+    slot_at,
+)
+from appointments.models import LENGTHS, Actor, Appointment, Schedule, Status
 from appointments.signals import Happened
 
 BOOKED_AFTER = (Status.CHECKED_IN, Status.COMPLETED)
@@ -83,5 +90,7 @@ def without_notice(schedule: Schedule) -> Schedule:
 
 def _booked(after: Appointment, start: datetime, length: int) -> Appointment | None:
     """What the other one of two clicks has booked."""
+    if length not in LENGTHS or not after.start < start < timezone.now() + FURTHEST:
+        return None  # it is refused: at the end of the calendar nothing can be added to it
     end = start + length * MINUTE
     return Appointment.objects.booked().filter(follows=after, start=start, end=end).first()

@@ -1,5 +1,6 @@
 """Forms of people who choose, book, move and cancel visits."""
 
+import datetime
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,15 @@ class ChooseForm(WantedForm):
         }
     )
     length = forms.IntegerField(error_messages={"required": _("Choose how long the visit is.")})
+
+    def clean_start(self) -> datetime.datetime:
+        """At the ends of the calendar not every zone has a day to show."""
+        start: datetime.datetime = self.cleaned_data["start"]
+        if not 2000 <= start.year <= 2200:
+            raise forms.ValidationError(
+                _("This time is too far away. Choose one of those that are shown."), code="too_far"
+            )
+        return start
 
 
 class BookForm(forms.Form):

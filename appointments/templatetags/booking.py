@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from appointments.models import Appointment
+from appointments.models import Appointment, Schedule
 from appointments.picking import own_hold
 
 register = template.Library()
@@ -82,7 +82,10 @@ def zone_words(zone: ZoneInfo, moment: datetime.datetime | None = None) -> str:
 @register.filter
 def at_the_doctors(moment: datetime.datetime, visit: Appointment) -> str:
     """The time on the doctor's clock where it shows another than the reader's; else nothing."""
-    zone = ZoneInfo(visit.doctor.schedule.time_zone)
+    schedule: Schedule | None = getattr(visit.doctor, "schedule", None)
+    if schedule is None:  # the doctor's account was erased
+        return ""
+    zone = ZoneInfo(schedule.time_zone)
     if moment.astimezone(zone).utcoffset() == timezone.localtime(moment).utcoffset():
         return ""
     local = moment.astimezone(zone)

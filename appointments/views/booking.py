@@ -21,7 +21,7 @@ from accounts.models import DoctorProfile, Role, User
 from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
 from appointments import booking, waitlist
-from appointments.availability import bookable
+from appointments.availability import bookable, has_hours
 from appointments.forms.booking import BookForm, ChooseForm, WantedForm
 from appointments.models import Appointment, Status, WaitlistEntry
 from appointments.picking import Wanted, own_hold, pick, urgent_result
@@ -74,7 +74,7 @@ def _show_times(
     """The month, the day and its times: in the reader's zone, for visitors in the doctor's."""
     schedule = bookable(profile.user)
     context: dict[str, Any] = {"profile": profile, "doctor": profile.user, "carried": wanted.carried, **more}
-    if schedule is None or not schedule.rules.all():
+    if schedule is None or not has_hours(schedule):
         return render(request, "appointments/booking/closed.html", context, status=status)
     patient = request.user if isinstance(request.user, User) and request.user.is_patient else None
     zone = request.user.zone if isinstance(request.user, User) else ZoneInfo(schedule.time_zone)

@@ -20,7 +20,7 @@ from accounts.requests import SignedInRequest
 from appointments import booking, waitlist
 from appointments.availability import bookable
 from appointments.forms.booking import CancelForm, ChooseForm, WantedForm
-from appointments.models import Appointment, Status
+from appointments.models import Appointment, Schedule, Status
 from appointments.picking import Wanted, pick
 
 
@@ -106,7 +106,8 @@ def _can_cancel(visit: Appointment) -> bool:
 def _context(request: SignedInRequest, visit: Appointment) -> dict[str, Any]:
     """The visit, and until when a patient cancels it without a mark."""
     record_access(request, visit.patient, Opened.VISIT, visit.public_id)
-    free_until = visit.start - timedelta(hours=visit.doctor.schedule.cancel_hours)
+    terms: Schedule | None = getattr(visit.doctor, "schedule", None)  # those of an erased doctor are gone
+    free_until = visit.start - timedelta(hours=terms.cancel_hours if terms else 0)
     return {"visit": visit, "free_until": free_until, "is_late": free_until < timezone.now()}
 
 

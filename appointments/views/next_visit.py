@@ -16,7 +16,7 @@ from accounts.access_log import record_access
 from accounts.models import Opened
 from accounts.requests import SignedInRequest
 from appointments import booking, next_visits
-from appointments.availability import bookable
+from appointments.availability import bookable, has_hours
 from appointments.forms.booking import ChooseForm, WantedForm
 from appointments.models import Appointment
 from appointments.picking import Wanted
@@ -69,7 +69,7 @@ def _show(
     record_access(request, after.patient, Opened.VISIT, after.public_id)
     schedule = bookable(request.user)
     context: dict[str, Any] = {"visit": after, "asked_for": next_visits.asked_for(after), **refused}
-    if schedule is not None and schedule.rules.all():
+    if schedule is not None and has_hours(schedule):
         context["picking"] = next_visits.picking(after, schedule, wanted, request.user.zone)
         context["last_day"] = next_visits.last_day(schedule, request.user.zone)
     return render(request, "appointments/booking/next.html", context, status=status)

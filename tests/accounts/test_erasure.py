@@ -260,6 +260,25 @@ def test_the_sessions_of_others_go_on(quilla: User, browse: Browse) -> None:
     assert not Session.objects.filter(session_key=session.session_key).exists()
 
 
+def test_an_address_that_was_only_added_is_still_a_strangers(
+    quilla: User, chen: User, browse: Browse, client: Client
+) -> None:
+    EmailAddress.objects.create(user=quilla, email="zed@example.org")  # it never was confirmed
+    zed = make_user("zed@example.org", "Zed Bauer")
+    client.post(reverse("account_reset_password"), {"email": zed.email})
+    going_on, signing_in = browse(zed), Client()
+    naming_her = browse(chen)
+    for browser, remembered in ((going_on, zed), (signing_in, zed), (naming_her, quilla)):
+        session = browser.session
+        session["remembered"] = remembered.email
+        session.save()
+    erasure.erase(person=User.objects.get(pk=quilla.pk))
+    assert OutgoingMail.objects.get(address=zed.email).recipient == zed
+    for browser in (going_on, naming_her):
+        assert browser.get("/settings/data/").status_code == 200
+    assert Session.objects.filter(session_key=signing_in.session.session_key).exists()
+
+
 def test_the_address_is_free_again(quilla: User) -> None:
     email = quilla.email
     erasure.erase(person=quilla)

@@ -1,6 +1,7 @@
 """What people were told, as an app reads it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -46,6 +47,17 @@ def test_those_of_others_are_not_there(told: Notice, alice: User, diaz: User, ev
         assert app.post(f"{URL}read/").status_code == 204
     told.refresh_from_db()
     assert told.read_at is None
+
+
+def test_times_are_those_of_the_person(chen: User, app_of: App) -> None:
+    User.objects.filter(pk=chen.pk).update(time_zone="Asia/Tokyo")
+    notice = notices.put(chen, "visit_flagged", "", {"start": datetime(2031, 3, 5, 20, tzinfo=UTC)})
+    app = app_of(chen)
+    [listed] = app.get(URL).json()["results"]
+    read = app.post(f"{URL}{notice.public_id}/read/").json()
+    for text in (listed["text"], read["text"]):
+        assert "March 6, 2031" in text
+    assert timezone.get_current_timezone_name() == "UTC"
 
 
 @pytest.mark.parametrize("token", [None, "not-a-token"])

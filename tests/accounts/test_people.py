@@ -245,3 +245,14 @@ def test_a_lost_second_factor_is_removed_and_its_owner_told(
     (message,) = sent()
     assert message.to == [chen.email]
     assert "/accounts/2fa/" in str(message.body)
+
+
+def test_wrong_passwords_count_under_whatever_name_the_site_is_asked(alice: User) -> None:
+    def sign_in(password: str, host: str, number: int) -> int:
+        answers = {"login": alice.email, "password": password}
+        address = f"192.0.2.{number}"  # of those each is counted too
+        return Client().post("/accounts/login/", answers, HTTP_HOST=host, REMOTE_ADDR=address).status_code
+
+    hosts = ["testserver", "TESTSERVER", "testserver:81", "testserver:82", "TestServer:83"]
+    assert [sign_in("wrong", host, number) for number, host in enumerate(hosts)] == [200] * 5
+    assert sign_in(PASSWORD, "testserver:84", 99) == 429

@@ -1,11 +1,12 @@
 """What people say about themselves, on the page and in the API."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -15,6 +16,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import PatientProfile, User
 from accounts.profiles import Why, patient_profile, update_account, update_profile
+from accounts.validators import validate_birth_date
 from tests import images
 
 Browse = Callable[[User], Client]
@@ -309,3 +311,10 @@ def test_a_wrong_birth_date_is_said_before_anything_is_stored(browse: Browse, al
     assert answer.status_code == 422
     assert "lies in the future" in answer.content.decode()
     assert not alice.analyses.exists()
+
+
+def test_where_it_is_tomorrow_already_somebody_is_born_today() -> None:
+    with time_machine.travel(datetime(2031, 3, 5, 12, tzinfo=UTC), tick=False):
+        validate_birth_date(date(2031, 3, 6))  # in Auckland
+        with pytest.raises(ValidationError, match="lies in the future"):
+            validate_birth_date(date(2031, 3, 7))

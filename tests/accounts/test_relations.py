@@ -14,7 +14,15 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ApplicationStatus, CareRelation, DoctorApplication, Scope, Source, User
+from accounts.models import (
+    ApplicationStatus,
+    CareRelation,
+    DoctorApplication,
+    OutgoingMail,
+    Scope,
+    Source,
+    User,
+)
 from accounts.relations import end_all, extend, name_of, revoke, share
 from diagnosis.models import Analysis
 from tests import mails
@@ -505,3 +513,16 @@ def test_apps_of_others_see_and_stop_nothing(
     assert APIClient().delete(address).status_code == 401
     relation.refresh_from_db()
     assert relation.is_in_force
+
+
+def test_a_name_that_no_database_takes_is_refused(browse: Browse, alice: User) -> None:
+    answer = browse(alice).get("/share/?name=che%00n")
+    assert (answer.status_code, "Null characters are not allowed." in text(answer)) == (422, True)
+
+
+def test_the_mail_says_no_more_than_that_the_share_has_ended(alice: User, chen: User) -> None:
+    revoke(relation=share(patient=alice, doctor=chen))  # a visit may keep the record open
+    mail = OutgoingMail.objects.get(kind="share_ended")
+    for words in (mail.text, mail.html):
+        assert "This share has ended." in words
+        assert "cannot open" not in words

@@ -276,3 +276,18 @@ def test_a_visit_that_moves_keeps_its_own_words(
     assert (answer["id"], answer["reason"]) == (str(booked.public_id), "A spot")
     assert Appointment.objects.get(pk=booked.pk).status == Status.CONFIRMED
     assert timezone.now() - timedelta(days=1) < Appointment.objects.get(pk=booked.pk).start < booked.start
+
+
+def test_an_offer_that_is_booked_by_its_id_is_taken(
+    offered: WaitlistEntry, alice: User, visit: Visit, app_of: App
+) -> None:
+    app, booked = app_of(alice), visit(alice, number=6, reason="A spot")
+    WaitlistEntry.objects.filter(pk=offered.pk).update(appointment=booked, before=booked.start)
+    assert offered.offer
+    body = {"appointment": str(offered.offer.public_id)}
+    answer = app.post("/api/v1/appointments/", body, format="json")
+    assert (answer.status_code, answer.json()["id"]) == (201, str(booked.public_id))
+    assert Appointment.objects.occupying().get(patient=alice).start == offered.offer.start
+    offered.refresh_from_db()
+    assert offered.status == WaitStatus.TAKEN
+    assert code(app.post("/api/v1/appointments/", body, format="json")) == (409, "hold_ran_out")

@@ -256,6 +256,13 @@ def test_on_days_that_are_over_or_too_far_nothing_is_free(
     assert free(doctor, going_on, **days(going_on.start + DAY)) == []
 
 
+def test_the_ends_of_the_calendar_are_refused(going_on: Appointment, chen: User, app_of: App) -> None:
+    doctor = app_of(chen)
+    for start, why in (("9999-12-31T23:59:00Z", "horizon"), ("0001-01-01T00:00:00Z", "past")):
+        answer = doctor.post(url_of(going_on), {"start": start, "length": 60}, format="json")
+        assert code(answer) == (400, why)
+
+
 # By the patient
 
 

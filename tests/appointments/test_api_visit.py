@@ -466,3 +466,13 @@ def test_the_room_opens_for_the_two_before_a_video_visit(
     booking.cancel(appointment=booked, by=alice)
     for person in (alice, chen):
         assert app_of(person).get(url).status_code == 404
+
+
+def test_days_are_those_of_the_doctor(completed: Appointment, chen: User, app_of: App) -> None:
+    today = timezone.localdate()
+    User.objects.filter(pk=chen.pk).update(time_zone="Pacific/Auckland")  # where it is tomorrow already
+    app = app_of(chen)
+    answer = app.post(url_of(completed, "photo-requests"), {"weeks": 4}, format="json")
+    assert answer.json()["due_on"] == str(today + timedelta(weeks=4, days=1))
+    signed = app.post(url_of(completed, "note/sign"), {**WORDS, "follow_up_on": str(today)}, format="json")
+    assert wrong(signed) == {"follow_up_on": "This day is over. Choose a later one."}

@@ -9,6 +9,7 @@ import time_machine
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from accounts import erasure
 from accounts.models import AccessEvent, DoctorApplication, User
 from appointments import booking
 from appointments.models import Appointment, Schedule, Status, WeeklyRule
@@ -253,3 +254,24 @@ def test_cancelling_twice_is_a_sentence(alice: User, booked: Appointment, browse
     assert answer.status_code == 422
     assert "This cannot be done now: the visit is “Cancelled by the patient”." in text(answer)
     assert "This visit cannot be cancelled" in text(client.get(page_of("cancel", booked)))
+
+
+# A doctor who has left
+
+
+def test_the_visits_of_an_erased_doctor_can_be_looked_at(
+    *, alice: User, chen: User, chen_open: Schedule, booked: Appointment, browse: Browse
+) -> None:
+    held = booking.hold(patient=alice, doctor=chen, start=first_free(chen_open, number=9), length=30)
+    erasure.erase(person=User.objects.get(pk=chen.pk))
+    client = browse(alice)
+    for name in ("move", "cancel"):
+        page = client.get(page_of(name, booked))
+        assert (page.status_code, "Erased account" in text(page)) == (200, True)
+        assert "the visit is “Cancelled by the doctor”" in text(page)
+        assert client.post(page_of(name, booked)).status_code == 422
+    page = client.get(page_of("book", held))
+    assert (page.status_code, "Erased account" in text(page)) == (200, True)
+    assert "This time is not kept for you any more" in text(page)
+    answer = client.post(page_of("book", held), {"start": held.start.isoformat()})
+    assert (answer.status_code, "cannot be booked at present" in text(answer)) == (422, True)

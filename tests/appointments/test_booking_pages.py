@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import AccessEvent, User
 from appointments import booking, picking
-from appointments.models import Appointment, Schedule, Status, WeeklyRule
+from appointments.models import Appointment, Schedule, ScheduleException, Status, WeeklyRule
 from appointments.views.booking import DRAFT
 from diagnosis.models import Analysis
 from tests.appointments.conftest import first_free, open_hours
@@ -93,6 +93,23 @@ def test_everybody_reads_the_times_and_patients_choose(
     assert page.status_code == 200
     assert "November 2026" in text(page)
     assert ('name="start"' in page.content.decode()) == (who == "alice")
+
+
+@pytest.mark.parametrize(
+    ("kind", "day", "is_open"),
+    [("extra", 2, True), ("changed", 2, True), ("off", 2, False), ("extra", -2, False)],
+)
+def test_a_doctor_may_work_on_single_days_alone(
+    *, kind: str, day: int, is_open: bool, alice: User, chen_open: Schedule, browse: Browse
+) -> None:
+    chen_open.rules.all().delete()
+    date = NOW.date() + datetime.timedelta(days=day)
+    ScheduleException.objects.create(
+        schedule=chen_open, kind=kind, first_day=date, last_day=date, begins=540, ends=600
+    )
+    page = browse(alice).get(times_of(chen_open.doctor))
+    assert ('name="start"' in page.content.decode()) == is_open
+    assert ("takes no bookings here yet" in text(page)) != is_open
 
 
 def test_a_visitor_is_asked_to_sign_in_and_comes_back(chen_open: Schedule) -> None:
@@ -300,6 +317,8 @@ def test_a_hold_stays_when_the_new_choice_fails(
         ({"start": "2026-11-29T10:00:00+00:00"}, "This time lies in the past."),
         ({"start": "2027-11-29T10:00:00+00:00"}, "cannot be booked that far ahead"),
         ({"start": "2026-12-02T10:10:00+00:00"}, "no visits at this time"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "This time is too far away."),
+        ({"start": "9999-12-31T23:59:00-14:00"}, "This time is too far away."),
     ],
 )
 def test_each_bad_choice_has_its_sentence(

@@ -12,9 +12,10 @@ import vobject
 from django.test import Client
 from django.utils import timezone
 
+from accounts import erasure
 from accounts.models import DoctorApplication, User
 from appointments import booking, calendars, feeds
-from appointments.models import Appointment, CalendarFeed, Schedule
+from appointments.models import Appointment, CalendarFeed, Schedule, Status
 from dermaplatform.logs import redact
 from tests.appointments.conftest import first_free
 from tests.appointments.test_races import at_once
@@ -96,6 +97,14 @@ def test_a_patient_reads_whom_they_see(alice: User, chen: User, visit: Visit) ->
     [event] = events(feeds.make(user=alice, with_names=True))
     assert event.summary.value == f"Visit: {chen.doctor_profile}"
     assert not CalendarFeed.objects.get().with_names
+
+
+def test_it_can_be_read_when_a_doctor_has_left(alice: User, chen: User, visit: Visit) -> None:
+    visit(alice)
+    Appointment.objects.update(status=Status.COMPLETED)
+    erasure.erase(person=User.objects.get(pk=chen.pk))
+    [event] = events(feeds.make(user=alice))
+    assert event.summary.value == "Visit: Erased account"
 
 
 def test_it_is_of_one_person(alice: User, bob: User, visit: Visit) -> None:

@@ -12,7 +12,15 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import erasure
-from accounts.models import AccessEvent, CareRelation, Opened, User
+from accounts.models import (
+    AccessEvent,
+    CareRelation,
+    DoctorApplication,
+    DoctorProfile,
+    Opened,
+    Role,
+    User,
+)
 from appointments import booking, erasing
 from appointments.models import (
     Appointment,
@@ -36,6 +44,7 @@ from appointments.models import (
 from appointments.signals import Happened, visit_changed
 from diagnosis.models import Analysis
 from tests.accounts.test_erasure import CONFIRMED, ERASE, cells, files, finished, traces
+from tests.appointments.conftest import open_hours
 from tests.conftest import make_doctor, make_user
 from tests.mails import sent
 
@@ -416,3 +425,46 @@ def test_who_has_no_visits_is_promised_nothing(alice: User, chen: User, eve: Use
         erased, kept = erasing.ERASURE.preview(person)
         assert (sum(erased.values()), kept, erasing.ERASURE.obstacle(person)) == (0, [], "")
     assert erasing.erase_lapsed() == []
+
+
+# Who was the one and is the other
+
+
+def test_who_became_a_doctor_is_erased_as_a_patient_too(
+    past: Appointment, quilla: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    User.objects.filter(pk=quilla.pk).update(role=Role.DOCTOR)
+    promised = erasure.preview(User.objects.get(pk=quilla.pk)).erased
+    assert (promised["Visits"], promised["Private addresses of your calendar"]) == (1, 1)
+    receipt = erase(quilla, django_capture_on_commit_callbacks)
+    assert {row["what"]: row["count"] for row in receipt.erased} == promised
+    sent()
+    assert traces(SECRET) == []
+    assert files() == []
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("role", [Role.PATIENT, Role.ADMIN])
+def test_who_was_a_doctor_is_erased_as_one(
+    role: Role, bob: User, eve: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    doctor = make_doctor("quillon@example.org", "Quillon Frost")
+    application = DoctorApplication.objects.get(doctor=doctor)
+    application.document.save("x.pdf", ContentFile(b"%PDF quill"))
+    doctor.doctor_profile.photo.save("p.jpg", ContentFile(b"quill"))
+    open_hours(doctor)
+    entry = WaitlistEntry.objects.create(
+        patient=bob, doctor=doctor, length=30, before=NOON + timedelta(days=1)
+    )
+    User.objects.filter(pk=doctor.pk).update(role=role)
+    promised = erasure.preview(User.objects.get(pk=doctor.pk)).erased
+    assert (promised["Hours and terms of a doctor"], promised["Licences, with their documents"]) == (1, 1)
+    receipt = erase(doctor, django_capture_on_commit_callbacks)
+    assert {row["what"]: row["count"] for row in receipt.erased} == promised
+    sent()
+    assert traces(SECRET) == []
+    assert files() == []
+    for model in (DoctorApplication, DoctorProfile, Schedule, WeeklyRule):
+        assert not model._default_manager.exists(), model
+    entry.refresh_from_db()
+    assert entry.status == WaitStatus.LEFT

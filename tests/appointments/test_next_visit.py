@@ -15,7 +15,14 @@ from django.utils import timezone
 from accounts import relations
 from accounts.models import AccessEvent, CareRelation, Opened, User
 from appointments import booking, next_visits, notes, visits
-from appointments.models import Actor, Appointment, Schedule, Status, UrgentFollowUp
+from appointments.models import (
+    Actor,
+    Appointment,
+    Schedule,
+    ScheduleException,
+    Status,
+    UrgentFollowUp,
+)
 from appointments.notes import Words
 from appointments.picking import Wanted
 from diagnosis.models import Analysis
@@ -172,6 +179,18 @@ def test_without_hours_there_is_nothing_to_choose(
     assert "You have no hours yet" in text_of(browse(chen).get(page_of(going_on, "next-visit")))
 
 
+def test_a_doctor_may_work_on_single_days_alone(
+    browse: Browse, going_on: Appointment, chen: User, chen_open: Schedule
+) -> None:
+    chen_open.rules.all().delete()
+    day = timezone.localdate() + 2 * DAY
+    ScheduleException.objects.create(
+        schedule=chen_open, kind="extra", first_day=day, last_day=day, begins=540, ends=600
+    )
+    page = browse(chen).get(page_of(going_on, "next-visit"))
+    assert (page.context["picking"].day, len(page.context["picking"].slots)) == (day, 2)
+
+
 # Who may
 
 
@@ -298,9 +317,20 @@ def test_a_time_that_somebody_else_has_is_refused_with_the_next_ones(
     assert post(browse(chen), going_on, offered[0]).status_code == 302
 
 
-def test_what_cannot_be_read_is_told(browse: Browse, going_on: Appointment, chen: User) -> None:
-    answer = browse(chen).post(page_of(going_on, "next-visit"), {"start": "noon", "length": 30})
-    assert (answer.status_code, "This time cannot be read" in text_of(answer)) == (422, True)
+@pytest.mark.parametrize(
+    ("start", "length", "sentence"),
+    [
+        ("noon", 30, "This time cannot be read"),
+        ("0001-01-01T00:00:00+14:00", 30, "This time is too far away"),
+        ("9999-12-31T23:59:00-14:00", 60, "This time is too far away"),
+        ("2031-03-06T12:00:00+00:00", 10**12, "no visits of this length"),
+    ],
+)
+def test_what_cannot_be_read_is_told(
+    *, start: str, length: int, sentence: str, browse: Browse, going_on: Appointment, chen: User
+) -> None:
+    answer = browse(chen).post(page_of(going_on, "next-visit"), {"start": start, "length": length})
+    assert (answer.status_code, sentence in text_of(answer)) == (422, True)
 
 
 def test_a_patient_who_is_elsewhere_then_is_told_in_a_clear_sentence(

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import registries
+from accounts import erasure, registries
 from accounts.models import AccessEvent, Opened, OutgoingMail, User
 from accounts.sweeping import sweep_files
 from appointments import booking, note_triggers, notes, photos, ratings, visit_files, visits
@@ -164,6 +164,15 @@ def test_a_signed_note_is_a_review_of_what_was_attached(
     assert notes.review_times in erasing.review_times
 
 
+def test_a_signed_note_outlives_its_doctor_s_account(
+    browse: Browse, completed: Appointment, alice: User, chen: User
+) -> None:
+    notes.sign(appointment=completed, by=chen, words=WORDS)
+    assert "Signed by Mei Chen on" in text_of(browse(alice).get(page_of(completed)))
+    erasure.erase(person=User.objects.get(pk=chen.pk))
+    assert "Signed by Erased account on" in text_of(browse(alice).get(page_of(completed)))
+
+
 # The next visit
 
 
@@ -177,6 +186,35 @@ def test_a_next_visit_is_asked_for_until_it_is_booked(
     assert "Book your next visit with" in home
     assert str(completed.public_id) in home
     visit(alice, number=20)
+    assert visits.follow_ups(alice) == []
+
+
+def test_a_next_visit_that_took_place_is_asked_for_no_more(
+    completed: Appointment, visit: Booked, alice: User, chen: User
+) -> None:
+    day = timezone.localdate() + timedelta(weeks=6)
+    signed = notes.sign(appointment=completed, by=chen, words=Words(diagnosis="Mole", follow_up_on=day))
+    visit(alice, number=20)
+    Appointment.objects.update(status=Status.COMPLETED)
+    assert (visits.follow_ups(alice), visits.follow_up(signed)) == ([], None)
+
+
+def test_what_is_booked_hides_no_other_and_no_link_leads_nowhere(
+    completed: Appointment, visit: Booked, alice: User, chen: User
+) -> None:
+    day = timezone.localdate() + timedelta(weeks=6)
+    notes_of = [
+        VisitNote.objects.create(
+            appointment=booked,
+            author=chen,
+            diagnosis="Mole",
+            signed_at=timezone.now(),
+            follow_up_on=day + timedelta(days=number),
+        )
+        for number, booked in enumerate([completed, *(visit(alice, number=10 * n) for n in range(1, 6))])
+    ]
+    assert visits.follow_ups(alice) == notes_of[-1:]
+    suspend(chen)  # there is no page on which to book
     assert visits.follow_ups(alice) == []
 
 

@@ -128,6 +128,7 @@ def test_of_a_suspended_doctor_both_are_told(browse: Browse, visit: Booked, alic
     assert "This visit may not take place" in text_of(browse(alice).get(page_of(booked)))
     shown = text_of(browse(chen).get(page_of(booked)))
     assert "You may not practise at present" in shown
+    assert "move it" not in shown  # moving is refused
     assert "It itches" not in shown
 
 
