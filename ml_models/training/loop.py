@@ -118,7 +118,8 @@ def _begin(run: Run, pictures: "_Pictures", weights: Path | None) -> tuple["_Sta
             return stage, run.history()[:done]
         begun = index + 1
     else:
-        begun = sum((run.folder / _phase_file(index)).is_file() for index in range(last))
+        whole = [index for index in range(last) if (run.folder / _phase_file(index)).is_file()]
+        begun = max(whole, default=-1) + 1
     history = run.history()[: recipe.epochs_before(begun)] if begun else []
     return _begin_phase(run, pictures, begun, weights), history
 

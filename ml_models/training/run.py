@@ -54,7 +54,7 @@ class Run:
     @property
     def begun(self) -> bool:
         """Whether it goes on from weights of its own."""
-        return any((self.folder / name).is_file() for name in ("checkpoint.npz", "phase-1.npz"))
+        return (self.folder / "checkpoint.npz").is_file() or any(self.folder.glob("phase-*.npz"))
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -56,6 +56,24 @@ def test_a_phase_that_does_not_move_ends_where_the_one_before_did(small_data: Pa
             assert np.array_equal(before, after)
 
 
+def test_the_last_whole_phase_is_all_that_another_machine_needs(small_data: Path, tmp_path: Path) -> None:
+    from ml_models.training import Run, loop
+
+    recipe = two_phases()
+    recipe = replace(recipe, phases=(*recipe.phases, replace(recipe.phases[1], epochs=1)))
+    run = loop.train(recipe, root=small_data, weights=None, folder=tmp_path / "run")
+    carried = Run(tmp_path / "carried")
+    carried.folder.mkdir()
+    for name in ("recipe.json", "phase-2.npz"):
+        shutil.copy(run.folder / name, carried.folder)
+    assert carried.begun
+    carried.write_json("history.json", run.history()[:2])
+    loop.train(recipe, root=small_data, weights=None, folder=carried.folder)
+    assert [row["epoch"] for row in carried.history()] == [1, 2, 3]
+    for mine, other in zip(run.read_arrays("final.npz"), carried.read_arrays("final.npz"), strict=True):
+        assert np.array_equal(mine, other)
+
+
 def test_a_run_killed_between_its_phases_does_not_take_the_new_one_for_the_old(
     small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
