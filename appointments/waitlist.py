@@ -87,6 +87,17 @@ def decline(*, entry: WaitlistEntry) -> bool:
     return bool(declined)
 
 
+def book(*, hold: Appointment, reason: str = "", analyses: Collection[UUID] = ()) -> Appointment:
+    """Turn any hold into a visit, as `take` does where the list offered it. Raises what the two raise.
+
+    Asked again for what was taken, it answers as booking does for any visit.
+    """
+    entry = WaitlistEntry.objects.filter(offer=hold).exclude(status=WaitStatus.TAKEN).first()
+    if entry is not None:
+        return take(entry=entry, reason=reason, analyses=analyses)
+    return booking.book(hold=hold, reason=reason, analyses=analyses)
+
+
 def take(*, entry: WaitlistEntry, reason: str = "", analyses: Collection[UUID] = ()) -> Appointment:
     """Book what is offered; a visit that it is earlier than moves there, so that nobody has two.
 

@@ -16,12 +16,6 @@ ABOUT_PATIENT = ("date_of_birth", "sex")
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif"
 
 
-class SearchForm(forms.Form):
-    """A name, or a part of it."""
-
-    name = forms.CharField(required=False, max_length=150)
-
-
 class NewAnalysisForm(forms.Form):
     """A picture from gallery or camera, two questions, and what is missing: consent, age and sex."""
 

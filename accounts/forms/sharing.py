@@ -46,7 +46,7 @@ def last_day(until: datetime.datetime | None) -> datetime.date | None:
 
 
 class FindForm(forms.Form):
-    """By which name to look for the doctor; read from the address."""
+    """By which name to look for somebody; read from the address."""
 
     name = forms.CharField(
         label=_("Name of the doctor"),

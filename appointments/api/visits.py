@@ -23,7 +23,7 @@ from accounts.selectors import is_verified_doctor
 from appointments import booking, picking, visits, waitlist
 from appointments.api.refusals import doctor_or_refusal, told
 from appointments.api.serializers import AppointmentSerializer, Because, NewAppointment, NewTime
-from appointments.models import Appointment, WaitlistEntry, WaitStatus
+from appointments.models import Appointment
 from dermaplatform.pagination import CursorPagination
 
 KEY = OpenApiParameter(
@@ -172,10 +172,7 @@ def _make(patient: User, answers: dict[str, Any]) -> Appointment:
     if "appointment" in answers:
         mine = Appointment.objects.visible_to(patient)
         hold = get_object_or_404(mine, public_id=answers["appointment"])
-        # What the waiting list offers may move a visit, so that nobody has two.
-        offered = WaitlistEntry.objects.visible_to(patient).filter(offer=hold, status=WaitStatus.OFFERED)
-        entry = offered.first()
-        return waitlist.take(entry=entry, **words) if entry else booking.book(hold=hold, **words)
+        return waitlist.book(hold=hold, **words)
     if answers["hold"]:
         return _hold(patient, answers)
     # What cannot be booked is not held either.

@@ -143,7 +143,7 @@ def book(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     if posted and form.is_valid():
         request.session[DRAFT] = form.draft()
         try:
-            return _act(request, hold, entry, form)
+            return _act(request, hold, form)
         except booking.SlotTaken as taken:
             context["alternatives"] = taken.next_free
             form.add_error(None, taken.message)
@@ -156,9 +156,7 @@ def book(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return render(request, "appointments/booking/book.html", context, status=422 if form.errors else 200)
 
 
-def _act(
-    request: SignedInRequest, hold: Appointment, entry: WaitlistEntry | None, form: BookForm
-) -> HttpResponse:
+def _act(request: SignedInRequest, hold: Appointment, form: BookForm) -> HttpResponse:
     """Look for another time, hold that one instead, or book. Raises SlotTaken and ValidationError."""
     answers = form.cleaned_data
     if answers["another"]:
@@ -173,8 +171,7 @@ def _act(
             follows=hold.follows,
         )
         return redirect(_book_address(again, request.GET.get("analysis", "")))
-    words = {"reason": answers["reason"], "analyses": answers["analyses"]}
-    visit = waitlist.take(entry=entry, **words) if entry else booking.book(hold=hold, **words)
+    visit = waitlist.book(hold=hold, reason=answers["reason"], analyses=answers["analyses"])
     request.session.pop(DRAFT, None)
     messages.success(request, _booked(visit))
     return redirect(visit)

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.access_log import record_access, record_accesses
 from accounts.folding import Fold, fold
+from accounts.forms.sharing import FindForm
 from accounts.models import Opened, Role
 from accounts.permissions import role_required
 from accounts.requests import SignedInRequest
 from accounts.selectors import is_verified_doctor
-from diagnosis.forms import SearchForm
 from diagnosis.models import Analysis
 from diagnosis.patients import reading, visible_patients
 
@@ -27,7 +27,7 @@ PAGE_SIZE = 20
 @role_required(Role.DOCTOR, Role.ADMIN)
 def patients(request: SignedInRequest) -> HttpResponse:
     """Patients of whom something is open to this person, by name if asked (`?name=`)."""
-    form = SearchForm(request.GET)
+    form = FindForm(request.GET)
     found = visible_patients(request.user)
     if form.is_valid():
         for word in fold(form.cleaned_data["name"]).split():
