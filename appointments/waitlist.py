@@ -23,11 +23,12 @@ from appointments.booking.steps import lock
 from appointments.booking.times import locked
 from appointments.models import Appointment, Schedule, Status, WaitlistEntry, WaitStatus
 from appointments.picking import free_for
-from appointments.signals import time_freed
+from appointments.signals import Happened, time_freed, visit_changed
 from appointments.slots import Slot
 
 log = structlog.get_logger(__name__)
 MOVABLE = (Status.REQUESTED, Status.CONFIRMED)
+_BOOKED_NOW = (Happened.REQUESTED, Happened.CONFIRMED, Happened.BOOKED_NEXT)
 
 
 def join(
@@ -159,6 +160,23 @@ def offer_free_times(doctor: int) -> int:
         elif _offer(entry):
             made += 1
     return made
+
+
+@receiver(visit_changed, sender=Appointment)
+def _on_booked(appointment: Appointment, happened: Happened, **signal: Any) -> None:
+    """What somebody books while they wait is what an earlier time then replaces: nobody ends up with two."""
+    if happened not in _BOOKED_NOW:
+        return
+    since = WaitlistEntry.objects.on_list().filter(
+        patient=appointment.patient_id,
+        doctor=appointment.doctor_id,
+        appointment=None,
+        created_at__lte=appointment.booked_at,
+    )
+    # Taking an offer ends the waiting itself.
+    since.exclude(offer=appointment).update(
+        appointment=appointment, before=appointment.start, length=appointment.minutes
+    )
 
 
 @receiver(time_freed, sender=Appointment)

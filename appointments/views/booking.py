@@ -160,6 +160,9 @@ def _act(request: SignedInRequest, hold: Appointment, form: BookForm) -> HttpRes
     """Look for another time, hold that one instead, or book. Raises SlotTaken and ValidationError."""
     answers = form.cleaned_data
     if answers["another"]:
+        if not public_doctors().filter(user=hold.doctor).exists():
+            messages.info(request, _("This doctor cannot be booked any more. Here are the others."))
+            return redirect("accounts:doctors")
         return redirect(_times_address(hold, request.GET.get("analysis", "")))
     if answers["start"]:
         again = booking.hold(

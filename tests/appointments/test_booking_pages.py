@@ -526,6 +526,15 @@ def test_who_looks_for_another_time_keeps_what_was_written(
     assert "It grows" in text(client.get(page_of(held_by(alice))))
 
 
+def test_of_a_doctor_who_has_left_no_other_time_is_looked_for(
+    alice: User, hold: Appointment, browse: Browse
+) -> None:
+    User.objects.filter(pk=hold.doctor_id).update(is_active=False)
+    answer = browse(alice).post(page_of(hold), {"another": "1"}, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("accounts:doctors")
+    assert "This doctor cannot be booked any more" in text(answer)
+
+
 def test_a_reason_that_is_too_long_is_told(alice: User, hold: Appointment, browse: Browse) -> None:
     answer = browse(alice).post(page_of(hold), {"reason": "x" * 1001})
     assert answer.status_code == 422

@@ -85,6 +85,13 @@ def waiting(alice: User, chen: User, full: list[Appointment]) -> WaitlistEntry:
     return waitlist.join(patient=alice, doctor=chen, appointment=book(alice, chen, at(2)))
 
 
+@pytest.fixture
+def chen_confirms(full: list[Appointment], hours: Schedule) -> None:
+    """From now on, each request by hand."""
+    hours.confirms_by_hand = True
+    hours.save()
+
+
 def again(entry: WaitlistEntry) -> WaitlistEntry:
     entry.refresh_from_db()
     return entry
@@ -118,6 +125,41 @@ def test_a_visit_that_is_booked_later_joins_the_entry(
     visit = book(alice, chen, at(2))
     assert waitlist.join(patient=alice, doctor=chen, appointment=visit) == entry
     assert (again(entry).appointment, entry.before) == (visit, at(2))
+
+
+def test_what_is_booked_while_waiting_is_what_an_earlier_time_replaces(
+    alice: User, bob: User, chen: User, full: list[Appointment]
+) -> None:
+    entry, others = (waitlist.join(patient=patient, doctor=chen, length=30) for patient in (alice, bob))
+    visit = book(alice, chen, at(2))
+    assert (again(entry).appointment, again(others).appointment) == (visit, None)
+    cancel(full[0])
+    assert waitlist.sweep() == 1
+    assert waitlist.take(entry=again(entry)) == visit
+    assert Appointment.objects.occupying().get(patient=alice).start == at(1)
+
+
+def test_booking_something_later_beside_an_offer_ends_in_one_visit(
+    alice: User, chen: User, full: list[Appointment]
+) -> None:
+    entry = waitlist.join(patient=alice, doctor=chen, length=30)
+    cancel(full[0])
+    assert waitlist.sweep() == 1
+    visit = book(alice, chen, at(2))
+    assert (again(entry).status, entry.appointment) == (WaitStatus.OFFERED, visit)
+    assert waitlist.take(entry=entry) == visit
+    assert Appointment.objects.occupying().get(patient=alice).start == at(1)
+
+
+def test_what_was_booked_before_somebody_waited_is_left_alone(
+    alice: User, chen: User, chen_confirms: None, full: list[Appointment]
+) -> None:
+    """A visit that was asked for already, and is confirmed while the patient waits for another one."""
+    visit = book(alice, chen, at(2))
+    with time_machine.travel(NOW + HALF, tick=False):
+        entry = waitlist.join(patient=alice, doctor=chen, length=30)
+        booking.confirm(appointment=visit, by=chen)
+    assert again(entry).appointment is None
 
 
 def test_nobody_waits_for_what_is_free_or_over(

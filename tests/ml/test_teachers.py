@@ -23,6 +23,20 @@ def two_phases(*, second_rate: float = 1e-3) -> Recipe:
     return replace(RECIPES["dermai"], phases=(first, second))
 
 
+def of_one_step(recipe: Recipe, *teachers: Any) -> Any:
+    """A trainer of the recipe's first phase, all classes weighed alike."""
+    from ml_models.training.trainer import Trainer
+
+    return Trainer(
+        recipe,
+        recipe.phases[0],
+        steps_per_epoch=1,
+        class_weights=np.ones(7, dtype=np.float32),
+        weights=None,
+        teachers=list(teachers),
+    )
+
+
 def test_a_phase_starts_from_the_one_before_and_learns_from_it(small_data: Path, tmp_path: Path) -> None:
     from ml_models.training import Run, loop
 
@@ -104,7 +118,6 @@ def test_what_is_called_right_is_what_the_label_says(
 ) -> None:
     """Not what teachers think, who here are sure of class 6."""
     from ml_models.backend import tf
-    from ml_models.training.trainer import Trainer
 
     phase = Phase(
         epochs=1,
@@ -115,14 +128,7 @@ def test_what_is_called_right_is_what_the_label_says(
         teach_mixed=teach_mixed,
     )
     recipe = replace(RECIPES["dermai"], phases=(phase,), dropout=0.0)
-    trainer = Trainer(
-        recipe,
-        phase,
-        steps_per_epoch=1,
-        class_weights=np.ones(7, dtype=np.float32),
-        weights=None,
-        teachers=[lambda images: tf.one_hot(tf.fill([tf.shape(images)[0]], 6), 7)],
-    )
+    trainer = of_one_step(recipe, lambda images: tf.one_hot(tf.fill([tf.shape(images)[0]], 6), 7))
     kernel, bias = trainer.model.get_layer("logits").weights
     kernel.assign(tf.zeros_like(kernel))
     bias.assign(tf.one_hot(2, 7))
@@ -135,7 +141,6 @@ def test_a_phase_may_mix_in_its_own_way(
     monkeypatch: pytest.MonkeyPatch, of_the_phase: float | None, mixed: float | None
 ) -> None:
     from ml_models.training import losses
-    from ml_models.training.trainer import Trainer
 
     seen: list[float] = []
 
@@ -146,9 +151,7 @@ def test_a_phase_may_mix_in_its_own_way(
     monkeypatch.setattr(losses, "mix", mix)
     phase = Phase(epochs=1, size=32, learning_rate=1e-3, mixup_alpha=of_the_phase)
     recipe = replace(RECIPES["dermai"], phases=(phase,), mixup_alpha=0.3)
-    trainer = Trainer(
-        recipe, phase, steps_per_epoch=1, class_weights=np.ones(7, dtype=np.float32), weights=None
-    )
+    trainer = of_one_step(recipe)
     trainer.step(np.zeros((2, 32, 32, 3), dtype=np.uint8), np.array([0, 1]), [1, 1])
     assert set(seen) == ({mixed} if mixed else set())
 
@@ -163,7 +166,6 @@ def test_teachers_answer_for_what_is_mixed_or_before_it(
 ) -> None:
     from ml_models.backend import tf
     from ml_models.training import losses
-    from ml_models.training.trainer import Trainer
 
     def mix(images: Any, targets: Any, _seed: Any, _alpha: float) -> Any:
         return images + 1.0, 0.8 * targets + 0.2 * targets[::-1]
@@ -190,14 +192,7 @@ def test_teachers_answer_for_what_is_mixed_or_before_it(
         mixup_alpha=0.3,
     )
     recipe = replace(RECIPES["dermai"], phases=(phase,))
-    trainer = Trainer(
-        recipe,
-        phase,
-        steps_per_epoch=1,
-        class_weights=np.ones(7, dtype=np.float32),
-        weights=None,
-        teachers=[teacher],
-    )
+    trainer = of_one_step(recipe, teacher)
     given, _ = trainer.step(np.zeros((2, 32, 32, 3), dtype=np.uint8), np.array([0, 1]), [1, 1])
     assert given == pytest.approx(of_the_first, abs=1e-5)
 
