@@ -67,7 +67,7 @@ def _page(card: Mapping[str, Any]) -> list[str]:
         f"On `test`, the error among the most confident images: {_risks(metrics['test']['risk_coverage'])}.",
         "## Domain",
         f"{_first_upper(card['domain']['score'])}. "
-        "Area under the ROC curve between `val` and ordinary photos:",
+        "Area under the ROC curve between `val` and the other half of the photos:",
         _table(("score", "AUROC"), [(name, f"{v:.4f}") for name, v in card["domain"]["auroc"].items()]),
         _photos(card["domain"]),
         "## Quality of the picture",
@@ -205,7 +205,7 @@ def _refused(card: Mapping[str, Any]) -> str:
         (f"`{split}`", card["metrics"][split]["n"], card["metrics"][split]["refused"]) for split in _SPLITS
     ]
     names = {
-        "photos_other_half": "ordinary photos, the half that no limit was set on",
+        "photos_other_half": "ordinary photos, the half that it was not learnt from",
         "phone_photos": "phone photos of lesions, said to come from a dermatoscope",
     }
     for key, name in names.items():
@@ -235,7 +235,7 @@ def _photos(domain: Mapping[str, Any]) -> str:
         f"`out_of_domain` above {domain['limit']['value']} ({domain['limit']['rule']}), `not_a_lesion` above "
         f"{domain['far']['value']} ({domain['far']['rule']}). This score alone refuses "
         f"{_percent(domain['val_refused'])} of `val`, {_percent(domain['photos_refused_tuning_half'])} of "
-        "the half of the photos that set the limits and "
+        "the half of the photos that it was learnt from, each by a regression without it, and "
         f"{_percent(domain['photos_refused_other_half'])} of the other half."
     )
 

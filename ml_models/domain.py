@@ -1,8 +1,8 @@
-"""Does the picture look like those that the network learned from? A score on its embedding and its colours.
+"""Is the picture of the kind that the network learned from? A linear score on its embedding and its colours.
 
-The embeddings of the training images fill a small part of the space that the network could reach: what of an
-embedding lies outside of it (Wang et al. 2022) tells ordinary photos from lesions better than distances
-inside. Colours do so on their own: through a dermatoscope, skin varies little. The score adds both.
+The score is the logarithm of the odds that a picture is an ordinary photo rather than a dermatoscopic image,
+were there as many of the one as of the other. It is learnt from both, with a few photos standing for
+everything else there is (outlier exposure, Hendrycks et al. 2019).
 """
 
 import zipfile
@@ -16,44 +16,28 @@ from PIL import Image
 from ml_models.taxonomy import Reason
 
 Floats = NDArray[np.float64]
-COLOUR_WEIGHT = 0.5
 _SIDE = 32
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
-_FIELDS = ("mean", "components", "residual", "colour_mean", "colour_precision", "limit", "far")
+_WEIGHTS = ("embedding_weights", "colour_weights")
+_SCALARS = ("bias", "limit", "far")
 
 
 @dataclass(frozen=True)
 class Domain:
-    """`mean` [d] and orthonormal `components` [d, k] of training embeddings; `residual`, the mean square of
-    what lies outside of them; `colour_mean` [c] and `colour_precision` [c, c] of training images.
+    """The score's weights for an embedding [d] and for `colours` [c], and its bias.
 
     Above `limit` a picture is out of the domain, above `far` it shows something else altogether.
     """
 
-    mean: Floats
-    components: Floats
-    residual: float
-    colour_mean: Floats
-    colour_precision: Floats
+    embedding_weights: Floats
+    colour_weights: Floats
+    bias: float
     limit: float
     far: float
 
     def scores(self, embeddings: Floats, tones: Floats) -> Floats:
-        """Embeddings [n, d] and `colours` [n, c] of the same pictures -> [n]; about 0 is usual."""
-        return self.embedding_scores(embeddings) + COLOUR_WEIGHT * self.colour_scores(tones)
-
-    def embedding_scores(self, embeddings: Floats) -> Floats:
-        centred = embeddings.astype(np.float64) - self.mean
-        inside = ((centred @ self.components) ** 2).sum(axis=1)
-        outside = np.maximum((centred**2).sum(axis=1) - inside, 1e-12)
-        result: Floats = np.log(outside / self.residual)
-        return result
-
-    def colour_scores(self, tones: Floats) -> Floats:
-        """`colours` of each picture [n, c] -> [n]."""
-        centred = tones - self.colour_mean
-        squares = np.einsum("ni,ij,nj->n", centred, self.colour_precision, centred)
-        result: Floats = np.log(np.maximum(squares, 1e-12) / len(self.colour_mean))
+        """Embeddings [n, d] and `colours` [n, c] of the same pictures -> log odds [n]."""
+        result: Floats = embeddings @ self.embedding_weights + tones @ self.colour_weights + self.bias
         return result
 
     def reason(self, score: float) -> Reason | None:
@@ -62,22 +46,18 @@ class Domain:
         return Reason.OUT_OF_DOMAIN if score > self.limit else None
 
     def save(self, path: Path) -> None:
-        """An .npz; directions need no more than half precision."""
-        arrays = {name: np.asarray(getattr(self, name)) for name in _FIELDS}
-        arrays["components"] = arrays["components"].astype(np.float16)
-        arrays["mean"] = arrays["mean"].astype(np.float32)
-        np.savez(path, allow_pickle=False, **arrays)
+        np.savez(path, allow_pickle=False, **{name: getattr(self, name) for name in (*_WEIGHTS, *_SCALARS)})
 
     @classmethod
     def load(cls, path: Path) -> "Domain":
         """Raises OSError, KeyError or ValueError."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                values = {name: stored[name].astype(np.float64) for name in _FIELDS}
+                weights = {name: stored[name].astype(np.float64) for name in _WEIGHTS}
+                scalars = {name: float(stored[name]) for name in _SCALARS}
         except zipfile.BadZipFile as error:
             raise ValueError(f"{path.name} is damaged") from error
-        scalars = {name: float(values[name]) for name in ("residual", "limit", "far")}
-        return cls(**{**values, **scalars})
+        return cls(**{**weights, **scalars})
 
 
 def colours(pixels: NDArray[np.uint8]) -> Floats:

@@ -3,13 +3,17 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import islice
+from operator import add
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from ml_models import (
@@ -32,6 +36,7 @@ from ml_models import (
 )
 from ml_models.backend import tf
 from ml_models.domain import Domain, colours
+from ml_models.domain_fitting import Seen
 from ml_models.imaging import model_input
 from ml_models.labels import read_labels
 from ml_models.recipes import Recipe
@@ -49,7 +54,8 @@ GOLDEN_CASES = (
     (6, (640, 640)),
 )
 DOMAIN_IMAGES = 2500  # of HAM10000's training images, spread over them
-DOMAIN_MORE = 800  # of ISIC 2017's, for the colours
+DOMAIN_MORE = 1000  # of ISIC 2017's
+FEWEST_PHOTOS = 10
 EXPLAINED_IMAGES = 400  # of val
 CALIBRATION_IMAGES = 200  # of train, for the ranges of int8
 PHOTOS = ("*.jpg", "*.jpeg", "*.png")
@@ -62,12 +68,13 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     RunError, DataError or ReleaseError; leaves nothing half made.
     """
     run, recipe = _open(folder, out)
+    photos = _photos(root)
     result = run.read_json("result.json")
     model = network.restore(recipe, run.read_arrays("final.npz"))
     saving.fold_and_round(model)
     val_records = data.read_records(root, "val")
     parts = network.parts(model, recipe.views)
-    val = _see(parts, [record.path for record in val_records], recipe.size)
+    val = _see(parts, _images(record.path for record in val_records), recipe.size)
     labels = np.array([CODES.index(record.code) for record in val_records], dtype=np.int64)
     temperature = calibration.fit_temperature(val.logits, labels)
     probabilities = metrics.softmax(val.logits / temperature)
@@ -76,7 +83,7 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
     )
     content["abstention"] = _rounded(calibration.compare_uncertainties(probabilities, labels))
     content["quality"] = _quality([record.path for record in val_records], recipe.size)
-    domain, content["domain"] = _domain(parts, val, recipe, root)
+    domain, content["domain"] = _domain(parts, val, recipe.size, root, photos)
     made = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(made, ignore_errors=True)
     try:
@@ -99,15 +106,10 @@ def export(folder: Path, out: Path, *, root: Path, other_formats: bool = False) 
         saving.halve(saved_model)
         engine = _load(made, content)
         _must_equal(engine.probabilities(inputs), reference)
-        content["domain"] |= _rounded(_strangers(engine, root))
-        answers = run.read_json("metadata.json") if (folder / "metadata.json").is_file() else None
-        adjustment = metadata.Adjustment.from_json(answers) if answers and answers["better"] else None
-        measured = {split: measure(engine, root, split, adjustment) for split in ("val", "test")}
-        content["metrics"] = {split: each.alone for split, each in measured.items()}
-        if answers and adjustment is not None:
-            content["metadata"] = {key: answers[key] for key in ("classes", "weights", "scale")}
-            content["metadata"]["metrics"] = {split: each.with_metadata for split, each in measured.items()}
-        figures.write(measured["test"].plots, made / release.PLOTS)
+        content["domain"] |= _rounded(_strangers(engine, photos[1::2], root))
+        found, plots = _figures(engine, root, run)
+        content |= found
+        figures.write(plots, made / release.PLOTS)
         content["plots"] = card.plots()
         _load(made, content)
         made.rename(out)
@@ -148,28 +150,23 @@ def _load(made: Path, content: dict[str, Any]) -> Engine:
     return engine
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What the Keras network says of images: logits [n, 8], embeddings [n, d]; their colours [n, c]."""
-
-    logits: NDArray[np.float64]
-    embeddings: NDArray[np.float64]
-    tones: NDArray[np.float64]
-
-
-def _see(parts: Any, paths: Sequence[Path], size: int) -> Seen:
+def _see(parts: Any, images: Iterable[Image.Image], size: int) -> Seen:
+    """What the network says of canonical images; memory does not grow with their number but for that."""
     forward: Callable[[Any], Any] = tf.function(
-        lambda images: parts(tf.cast(images, tf.float32), training=False)[:2],
+        lambda pixels: parts(tf.cast(pixels, tf.float32), training=False)[:2],
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
     )
-    logits, embeddings, tones = [np.zeros((0, len(CODES)))], [np.zeros((0, 1280))], [np.zeros((0, 14))]
-    for start in tqdm(range(0, len(paths), BATCH_SIZE), desc="looking", unit="batch", mininterval=5.0):
-        pixels = _inputs(paths[start : start + BATCH_SIZE], size)
-        answers = forward(pixels)
-        logits.append(answers[0].numpy().astype(np.float64))
-        embeddings.append(answers[1].numpy().astype(np.float64))
-        tones.append(np.stack([colours(each) for each in pixels]))
-    return Seen(np.concatenate(logits), np.concatenate(embeddings), np.concatenate(tones))
+    seen = [Seen(np.zeros((0, len(CODES))), np.zeros((0, 1280)), np.zeros((0, 14)))]
+    inputs = (model_input(image, size) for image in tqdm(images, "looking", unit="image", mininterval=5.0))
+    while batch := list(islice(inputs, BATCH_SIZE)):
+        pixels = np.stack(batch)
+        logits, embeddings = (answer.numpy().astype(np.float64) for answer in forward(pixels))
+        seen.append(Seen(logits, embeddings, np.stack([colours(each) for each in pixels])))
+    return reduce(add, seen)
+
+
+def _images(paths: Iterable[Path]) -> Iterator[Image.Image]:
+    return (data.read_image(path) for path in paths)
 
 
 def _inputs(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
@@ -190,53 +187,55 @@ def _quality(paths: Sequence[Path], size: int) -> dict[str, Any]:
 
 
 def _photos(root: Path) -> list[Path]:
-    """Ordinary photos in the order of their names; none where the data have none."""
-    return sorted(path for pattern in PHOTOS for path in (root / "ood").glob(pattern))
-
-
-def _domain(parts: Any, val: Seen, recipe: Recipe, root: Path) -> tuple[Domain, dict[str, Any]]:
-    """Every second photo sets the limits, the others are for the report.
-
-    ISIC 2017 counts for the colours alone: with its embeddings, too, the training images fill so much of the
-    space that fewer photos lie outside.
-    """
-    records = data.read_records(root, "train")
-    chosen = data.spread([record.path for record in records], DOMAIN_IMAGES)
-    codes = {record.path: CODES.index(record.code) for record in records}
-    train = _see(parts, chosen, recipe.size)
-    tones = train.tones
-    if recipe.isic2017:
-        more = data.spread([record.path for record in data.read_isic2017(root, "train")], DOMAIN_MORE)
-        tones = np.concatenate([tones, [colours(_inputs([path], recipe.size)[0]) for path in more]])
-    photos = _see(parts, _photos(root), recipe.size)
-    fitted = domain_fitting.fit(train.embeddings, tones)
-    inner = fitted.scores(val.embeddings, val.tones)
-    outer = fitted.scores(photos.embeddings, photos.tones)
-    domain, share = domain_fitting.with_limits(fitted, inner, outer[::2])
-    content: dict[str, Any] = {
-        "score": "logarithm of the part of the embedding outside of the training embeddings' "
-        f"{domain.components.shape[1]} directions, plus half of that of the colours' Mahalanobis distance",
-        "limit": {"value": domain.limit, "rule": f"the {1 - share:g} quantile of val"},
-        "far": {"value": domain.far, "rule": "no image of val above it"},
-        "val_refused": domain_fitting.share_refused(domain, inner),
-    }
-    if len(outer):
-        labels = np.array([codes[path] for path in chosen], dtype=np.int64)
-        content["auroc"] = domain_fitting.compare(
-            domain,
-            (train.embeddings, labels),
-            (val.embeddings, val.tones, val.logits),
-            (photos.embeddings, photos.tones, photos.logits),
+    """Ordinary photos in the order of their names. Raises DataError where there are too few."""
+    found = sorted(path for pattern in PHOTOS for path in (root / "ood").glob(pattern))
+    if len(found) < FEWEST_PHOTOS:
+        raise data.DataError(
+            f"The domain of a release is learnt from at least {FEWEST_PHOTOS} ordinary photos: there are "
+            f"{len(found)} in {root / 'ood'}."
         )
-        content["photos_refused_tuning_half"] = domain_fitting.share_refused(domain, outer[::2])
-        content["photos_refused_other_half"] = domain_fitting.share_refused(domain, outer[1::2])
-    return domain, content
+    return found
 
 
-def _strangers(engine: Engine, root: Path) -> dict[str, Any]:
+def _domain(
+    parts: Any, val: Seen, size: int, root: Path, photos: Sequence[Path]
+) -> tuple[Domain, dict[str, Any]]:
+    """The score and its limits, and what a card says of them.
+
+    Every second of the ordinary photos teaches the score and sets its limits, the others are for the report.
+    """
+    records = data.spread(data.read_records(root, "train"), DOMAIN_IMAGES)
+    more = data.spread(data.read_isic2017(root, "train"), DOMAIN_MORE)
+    train = _see(parts, _images(record.path for record in records), size)
+    own = train + _see(parts, _images(record.path for record in more), size)
+    looks = (look for photo in _images(photos[::2]) for look in domain_fitting.looks(photo))
+    tuning = _see(parts, looks, size)
+    others = _see(parts, _images(photos[1::2]), size)
+    fitted = domain_fitting.fit(own, tuning)
+    inner = fitted.scores(val.embeddings, val.tones)
+    outer = fitted.scores(others.embeddings, others.tones)
+    unseen = domain_fitting.scores_unseen(own, tuning)
+    domain = domain_fitting.with_limits(fitted, inner, unseen)
+    labels = np.array([CODES.index(record.code) for record in records], dtype=np.int64)
+    return domain, {
+        "score": "logistic regression on the embedding and the colours, of training images (HAM10000's and "
+        "ISIC 2017's) against one half of the ordinary photos",
+        "limit": {
+            "value": domain.limit,
+            "rule": f"the highest that refuses {domain_fitting.FOUND:g} of that half, each photo scored by a "
+            f"regression without it, and at most {domain_fitting.REFUSED:g} of val",
+        },
+        "far": {"value": domain.far, "rule": "no image of val above it, nor below the other limit"},
+        "val_refused": domain_fitting.share_refused(domain, inner),
+        "auroc": domain_fitting.compare(domain, (train, labels), val, others),
+        "photos_refused_tuning_half": domain_fitting.share_refused(domain, unseen),
+        "photos_refused_other_half": domain_fitting.share_refused(domain, outer),
+    }
+
+
+def _strangers(engine: Engine, others: Sequence[Path], root: Path) -> dict[str, Any]:
     """Refusals for all reasons together: the other half of the ordinary photos; phone photos as counts."""
     content: dict[str, Any] = {}
-    others = _photos(root)[1::2]
     phone = sorted((root / "phone").glob("*.png"))
     for name, paths in (("photos_other_half", others), ("phone_photos", phone)):
         if paths:
@@ -281,6 +280,18 @@ def golden(parts: Any, size: int, temperature: float, domain: Domain) -> dict[st
             }
         )
     return {"tolerance": GOLDEN_TOLERANCE, "cases": cases}
+
+
+def _figures(engine: Engine, root: Path, run: Run) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the card says that a release gives on `val` and `test`, and the plots of `test`."""
+    answers = run.read_json("metadata.json") if (run.folder / "metadata.json").is_file() else None
+    adjustment = metadata.Adjustment.from_json(answers) if answers and answers["better"] else None
+    measured = {split: measure(engine, root, split, adjustment) for split in ("val", "test")}
+    content: dict[str, Any] = {"metrics": {split: each.alone for split, each in measured.items()}}
+    if answers and adjustment is not None:
+        content["metadata"] = {key: answers[key] for key in ("classes", "weights", "scale")}
+        content["metadata"]["metrics"] = {split: each.with_metadata for split, each in measured.items()}
+    return content, measured["test"].plots
 
 
 @dataclass(frozen=True)

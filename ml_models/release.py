@@ -14,7 +14,7 @@ from ml_models.decision import Thresholds
 from ml_models.quality import Limits
 from ml_models.taxonomy import CODES
 
-FORMAT = 3
+FORMAT = 4
 RELEASES = Path(__file__).parent / "releases"
 # How sentences call it: visitors read some of them, and need not know where it lies on the machine.
 _SHOWN = "ml_models/releases"

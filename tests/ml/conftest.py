@@ -5,7 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ml_models import synthetic
 from ml_models.data import ISIC2017_CODES
@@ -27,7 +29,9 @@ def release_copy(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve generated images of each class, some with a sharper twin, and six in the manner of ISIC 2017."""
+    """Twelve generated images of each class, some with a sharper twin, six in the manner of ISIC 2017, and
+    twelve patchworks in the place of ordinary photos.
+    """
     root = tmp_path_factory.mktemp("data")
     images, sharper = root / "ham10000" / "images", root / "ham10000" / "images_224"
     images.mkdir(parents=True)
@@ -52,6 +56,11 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.writerow([f"ISIC_{number}", diagnosis, "train"])
             picture = encode(synthetic.lesion(1000 + number, (64, 64)))
             (root / "isic2017" / "images" / f"ISIC_{number}.jpg").write_bytes(picture)
+    (root / "ood").mkdir()
+    for number in range(12):
+        patches = np.random.default_rng(number).integers(0, 256, size=(9, 12, 3), dtype=np.uint8)
+        photo = Image.fromarray(patches).resize((120, 90), Image.Resampling.NEAREST)
+        photo.save(root / "ood" / f"photo_{number:02}.png")
     return root
 
 

@@ -264,6 +264,20 @@ def test_answers_that_make_a_figure_worse_are_not_taken_along(
     assert "metadata" not in read_card(export(finished.folder, tmp_path / "tiny-2", root=small_data)).raw
 
 
+def test_without_ordinary_photos_there_is_no_release(
+    finished: Finished, small_data: Path, tmp_path: Path
+) -> None:
+    from ml_models.export import export
+
+    root = tmp_path / "data"
+    shutil.copytree(small_data, root, ignore=shutil.ignore_patterns("photo_0*"))
+    shutil.rmtree(root / "ham10000" / "images")  # it is told before anything is read
+    with pytest.raises(
+        DataError, match=r"^The domain of a release is learnt .* 10 ordinary photos: there are 2 "
+    ):
+        export(finished.folder, tmp_path / "release", root=root)
+
+
 def test_an_unfinished_run_makes_no_release(tmp_path: Path) -> None:
     from ml_models.export import export
 
