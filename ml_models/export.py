@@ -5,9 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import islice
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -156,13 +154,13 @@ def _see(parts: Any, images: Iterable[Image.Image], size: int) -> Seen:
         lambda pixels: parts(tf.cast(pixels, tf.float32), training=False)[:2],
         input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
     )
-    seen = [Seen(np.zeros((0, len(CODES))), np.zeros((0, 1280)), np.zeros((0, 14)))]
+    seen = [(np.zeros((0, len(CODES))), np.zeros((0, 1280)), np.zeros((0, 14)))]
     inputs = (model_input(image, size) for image in tqdm(images, "looking", unit="image", mininterval=5.0))
     while batch := list(islice(inputs, BATCH_SIZE)):
         pixels = np.stack(batch)
         logits, embeddings = (answer.numpy().astype(np.float64) for answer in forward(pixels))
-        seen.append(Seen(logits, embeddings, np.stack([colours(each) for each in pixels])))
-    return reduce(add, seen)
+        seen.append((logits, embeddings, np.stack([colours(each) for each in pixels])))
+    return Seen(*(np.concatenate(part) for part in zip(*seen, strict=True)))
 
 
 def _images(paths: Iterable[Path]) -> Iterator[Image.Image]:
