@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from ml_models import metrics
 from ml_models.domain import Domain, Floats
 
-PENALTY = 100.0  # inverse of the regression's C, on standardised numbers
+C = 0.01  # of the regression, on standardised numbers: the less, the more it is held back
 FOLDS = 5
 FOUND = 0.99  # of the photos, each scored without it
 REFUSED = 0.01  # of val, at most
@@ -75,7 +75,7 @@ def fit(own: Seen, photos: Seen) -> Domain:
     numbers = np.concatenate([own.numbers, photos.numbers])
     strange = np.repeat([False, True], [len(own), len(photos)])
     scaler = StandardScaler().fit(numbers)
-    regression = LogisticRegression(C=1.0 / PENALTY, class_weight="balanced", max_iter=3000)
+    regression = LogisticRegression(C=C, class_weight="balanced", max_iter=3000)
     regression.fit(scaler.transform(numbers), strange)
     weights = regression.coef_[0] / scaler.scale_
     dimensions = own.embeddings.shape[1]
@@ -204,4 +204,4 @@ def _distance(tones: Floats, own: Floats) -> Floats:
 
 
 def share_refused(domain: Domain, scores: Floats) -> float:
-    return round(float((scores > domain.limit).mean()), 4) if len(scores) else 0.0
+    return round(float((scores > domain.limit).mean()), 4)

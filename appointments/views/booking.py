@@ -161,7 +161,7 @@ def _act(request: SignedInRequest, hold: Appointment, form: BookForm) -> HttpRes
     answers = form.cleaned_data
     if answers["another"]:
         if not public_doctors().filter(user=hold.doctor).exists():
-            messages.info(request, _("This doctor cannot be booked any more. Here are the others."))
+            messages.info(request, _("This doctor cannot be booked at present. Here are the others."))
             return redirect("accounts:doctors")
         return redirect(_times_address(hold, request.GET.get("analysis", "")))
     if answers["start"]:

@@ -532,7 +532,7 @@ def test_of_a_doctor_who_has_left_no_other_time_is_looked_for(
     User.objects.filter(pk=hold.doctor_id).update(is_active=False)
     answer = browse(alice).post(page_of(hold), {"another": "1"}, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("accounts:doctors")
-    assert "This doctor cannot be booked any more" in text(answer)
+    assert "This doctor cannot be booked at present. Here are the others." in text(answer)
 
 
 def test_a_reason_that_is_too_long_is_told(alice: User, hold: Appointment, browse: Browse) -> None:
